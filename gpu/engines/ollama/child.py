@@ -13,9 +13,9 @@ from typing import Any
 
 import xllamacpp
 
-# A prompt is computed in batches, and a hang-up is seen only between two of them: 128 tokens take about
-# 0.4 s on two old cores, and cost 8 % of the speed that batches of 2,048 have.
-BATCH = 128
+# A prompt is computed in batches, and a hang-up is seen only between two of them: 64 tokens take 0.2 to
+# 0.4 s on two cores, and cost 15 % of the speed that batches of 2,048 have.
+BATCH = 64
 
 
 def _params(settings: dict[str, Any]) -> Any:
