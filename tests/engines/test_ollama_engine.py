@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -262,3 +264,18 @@ def test_no_child_outlives_it_however_it_ends(end: str) -> None:
         getattr(fresh.process, end)()
         child.wait(3)
         assert not child.is_running()
+
+
+@pytest.mark.parametrize(
+    "schema", [{"properties": []}, {"type": {}}, {"anyOf": 1, "type": ["string", 5]}, [], 3]
+)
+def test_a_senseless_schema_is_an_error_and_not_a_crash(engine: Engine, schema: Any) -> None:
+    answer = ask(engine, messages=[user("Hi")], format=schema, options=short(), stream=False)
+    assert next(iter(answer.lines[0])) in ("error", "model")
+
+
+def test_a_second_one_on_the_same_port_says_so_in_one_line(engine: Engine) -> None:
+    command = [sys.executable, "-m", "gpu.engines.ollama", "--port", engine.url.rsplit(":", 1)[1]]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+    assert "in use" in ended.stderr

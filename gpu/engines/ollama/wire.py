@@ -52,22 +52,21 @@ class Exchange:
         if len(body) > GO_BUFFER and self.request.method != "HEAD":
             await self.send_chunked(status, body, content_type)
             return
-        self._head(status, content_type, f"Content-Length: {len(body)}")
-        self._writer.write(b"" if self.request.method == "HEAD" else body)
+        head = self._head(status, content_type, f"Content-Length: {len(body)}")
+        self._writer.write(head if self.request.method == "HEAD" else head + body)
         await self._writer.drain()
 
     async def send_chunked(self, status: int, body: bytes, content_type: str) -> None:
         """Sends a whole answer in one chunk."""
-        self._head(status, content_type, "Transfer-Encoding: chunked")
-        self._chunk(body)
+        head = self._head(status, content_type, "Transfer-Encoding: chunked")
+        self._writer.write(head + _chunk(body))
         await self.end()
 
     async def line(self, value: Any) -> None:
         """Sends one line of NDJSON; the headers go with the first one, as in Ollama."""
-        if not self.streaming:
-            self.streaming = True
-            self._head(200, NDJSON, "Transfer-Encoding: chunked")
-        self._chunk(encode(value) + b"\n")
+        head = b"" if self.streaming else self._head(200, NDJSON, "Transfer-Encoding: chunked")
+        self.streaming = True
+        self._writer.write(head + _chunk(encode(value) + b"\n"))
         await self._writer.drain()
 
     async def end(self) -> None:
@@ -75,10 +74,7 @@ class Exchange:
         self._writer.write(b"0\r\n\r\n")
         await self._writer.drain()
 
-    def _chunk(self, data: bytes) -> None:
-        self._writer.write(b"%x\r\n%b\r\n" % (len(data), data))
-
-    def _head(self, status: int, content_type: str, framing: str) -> None:
+    def _head(self, status: int, content_type: str, framing: str) -> bytes:
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
         lines += [f"{name}: {value}" for name, value in self.extra_headers.items()]
         if content_type:
@@ -86,7 +82,11 @@ class Exchange:
         lines.append(f"Date: {formatdate(usegmt=True)}")
         closing = [] if self.request.keep_alive else ["Connection: close"]
         lines += [*closing, framing] if framing.startswith("Transfer") else [framing, *closing]
-        self._writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 Handler = Callable[[Exchange], Awaitable[None]]
