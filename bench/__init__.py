@@ -1,0 +1,3 @@
+"""Measurements of the whole app against stand-ins; each prints a Markdown table."""
+
+from __future__ import annotations
