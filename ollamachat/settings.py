@@ -1,0 +1,320 @@
+"""Django's settings, made from the operator's settings in `ollamachat.env`."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from csp.constants import NONCE, NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from ollamachat import env
+
+ENV = env.read()
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.data_folder()
+
+DEBUG = ENV["DEBUG"]
+SECRET_KEY = ENV["DJANGO_SECRET_KEY"]
+if not SECRET_KEY:
+    raise env.EnvError(
+        "DJANGO_SECRET_KEY is missing: start the app with start.py, which generates it,"
+        f" or put 50 random characters into {DATA_DIR / '.env'}."
+    )
+
+
+def _derived(purpose: str) -> str:
+    return hmac.new(SECRET_KEY.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+
+# --- Where people reach the app -------------------------------------------------------------------
+
+PUBLIC_URL = ENV["PUBLIC_URL"]
+SECURE = PUBLIC_URL.startswith("https://")
+ON_LOOPBACK = ENV["HOST"] in {"127.0.0.1", "localhost", "::1"}
+SIGNUP_POLICY = ENV["SIGNUP_POLICY"] or ("open" if ON_LOOPBACK else "closed")
+_machine = socket.gethostname().lower()
+ALLOWED_HOSTS = [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    _machine,
+    f"{_machine}.local",
+    *ENV["ALLOWED_HOSTS"],
+    *ENV["LAN_ADDRESSES"],
+    *([urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else []),
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+
+# --- Apps -----------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "csp",
+    "accounts",
+    "live",
+    "gpu",
+    "chats",
+    "ollamachat",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.middleware.LanguageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.ErrorPageMiddleware",
+]
+
+ROOT_URLCONF = "ollamachat.urls"
+ASGI_APPLICATION = "ollamachat.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "accounts.context.page",
+            ],
+        },
+    },
+]
+
+# --- Database -------------------------------------------------------------------------------------
+
+
+def _sqlite() -> dict[str, Any]:
+    """Several processes write: IMMEDIATE takes the lock at BEGIN, so a busy file waits instead of failing."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "db.sqlite3",
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+def _mysql() -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.mysql",
+        "HOST": ENV["DB_HOST"],
+        "PORT": ENV["DB_PORT"],
+        "USER": ENV["DB_USER"],
+        "PASSWORD": ENV["DB_PASSWORD"],
+        "NAME": ENV["DB_NAME"],
+        "OPTIONS": {
+            "charset": "utf8mb4",
+            "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",
+            "isolation_level": "read committed",
+        },
+    }
+
+
+# Under ASGI each request has a thread of its own: a kept connection would never be used again.
+DATABASES = {"default": {**(_mysql() if ENV["DB_USE_MYSQL"] else _sqlite()), "CONN_MAX_AGE": 0}}
+
+# --- Redis: broker, channel layer, live log, cache ---------------------------------------------------
+
+REDIS_URL = ENV["REDIS_URL"] or "redis://127.0.0.1:6379/0"
+if ENV["REDIS_PASSWORD"] and "@" not in REDIS_URL:
+    REDIS_URL = REDIS_URL.replace("://", f"://:{quote(ENV['REDIS_PASSWORD'])}@", 1)
+REDIS_PREFIX = ENV["REDIS_PREFIX"]
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": f"{REDIS_PREFIX}:cache",
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        # redis-py's own timeout of 5 s would end the layer's blocking read on an idle socket.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 15}], "prefix": f"{REDIS_PREFIX}:layer"},
+    }
+}
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": f"{REDIS_PREFIX}:",
+    "visibility_timeout": 6 * 3600,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ROUTES = {"gpu.*": {"queue": "upkeep"}, "chats.*": {"queue": "llm"}}
+CELERY_TASK_DEFAULT_QUEUE = "llm"
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0.05, "interval_step": 0.2}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = ENV["LLM_THREADS"]
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+
+# --- Accounts ---------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_USERNAME_BLACKLIST = ["admin ", "system"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "chats:home"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
+
+MAIL = urlsplit(ENV["EMAIL_URL"])
+EMAIL_CONFIGURED = bool(ENV["EMAIL_URL"])
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_CONFIGURED else 'dummy'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = MAIL.hostname or "localhost", MAIL.port or 587
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.username or "", MAIL.password or ""
+EMAIL_USE_SSL = MAIL.scheme == "smtps"
+EMAIL_USE_TLS = EMAIL_CONFIGURED and not EMAIL_USE_SSL and bool(MAIL.username)
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = ENV["EMAIL_FROM"]
+
+# --- The JSON API -------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.Pages",
+    "EXCEPTION_HANDLER": "accounts.api.errors.handle",
+    "DEFAULT_THROTTLE_RATES": {"door": "20/min"},
+    "PAGE_SIZE": 50,
+}
+SIMPLE_JWT = {
+    "SIGNING_KEY": ENV["JWT_SECRET"] or _derived("jwt"),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Ollama Chat",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- Language and time ----------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- Static files ------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "build" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "ollamachat.storage.StaticStorage"},
+}
+WHITENOISE_MAX_AGE = 3600
+
+# --- Hardening ----------------------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if SECURE else None
+X_FRAME_OPTIONS = "DENY"
+# Plain http on the home network is a first-class case, and a proxy in front does the redirect itself.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+if not SECURE:
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django.channels.server": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+    },
+}
