@@ -1,0 +1,3 @@
+"""start.py and its processes."""
+
+from __future__ import annotations
