@@ -77,20 +77,23 @@ def add_secrets(path: Path, environ: Mapping[str, str]) -> None:
 
 
 class Occupied:
-    """The mark that one app runs on a data folder, and at which address."""
+    """The mark that one app runs on a data folder, and at which address; a context.
 
-    def __init__(self, folder: Path) -> None:
+    Entering raises StartError when another start holds the folder.
+    """
+
+    def __init__(self, folder: Path, url: str) -> None:
         self._lock = FileLock(folder / "start.lock")
         self._note = folder / "running.txt"
+        self._url = url
 
-    def take(self, url: str) -> None:
-        """Mark the folder as ours. Raises StartError when another start holds it."""
+    def __enter__(self) -> Occupied:
         if not self._lock.take():
-            raise refuse("already_runs", url=self._read() or url)
-        self._note.write_text(url, encoding="utf-8")
+            raise refuse("already_runs", url=self._read() or self._url)
+        self._note.write_text(self._url, encoding="utf-8")
+        return self
 
-    def release(self) -> None:
-        """Take the mark away."""
+    def __exit__(self, *_: object) -> None:
         self._note.unlink(missing_ok=True)
         self._lock.release()
 

@@ -58,11 +58,15 @@ class Output:
         self._status = self._said = ""
         self._tty = sys.stdout.isatty()
 
+    def keep(self, name: str, text: str) -> None:
+        """Put one line of the process `name` into its log."""
+        with self._lock:
+            self._logs.setdefault(name, Log(self._folder / f"{name}.log")).write(text)
+
     def line(self, name: str, text: str) -> None:
         """Show and keep one line of the process `name`."""
         with self._lock:
-            log = self._logs.setdefault(name, Log(self._folder / f"{name}.log"))
-            log.write(text)
+            self.keep(name, text)
             prefix = f"{name:<8}|"
             if self._tty:
                 colour = COLOURS[list(self._logs).index(name) % len(COLOURS)]

@@ -30,7 +30,8 @@ def check_port(host: str, port: int) -> None:
     """Raise StartError, with a port that is free in its line, when we cannot listen there."""
     trouble = _trouble(host, port)
     if trouble == errno.EADDRINUSE:
-        other = next((number for number in range(port + 1, 65535) if not _trouble(host, number)), 0)
+        nearby = (*range(port + 1, 65536), *range(1024, port))
+        other = next((number for number in nearby if not _trouble(host, number)), "PORT")
         raise refuse("port_taken", port=port, other=other)
     if trouble in {errno.EACCES, errno.EPERM}:
         raise refuse("port_forbidden", port=port)
@@ -44,8 +45,6 @@ def _trouble(host: str, port: int) -> int:
         family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (socket.gaierror, UnicodeError):
         return -1
-    if _answers(reachable(host), port):
-        return errno.EADDRINUSE  # macOS would let us bind beside a listener of another address
     with socket.socket(family, kind, number) as probe:
         if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,7 +53,8 @@ def _trouble(host: str, port: int) -> int:
             probe.listen(1)
         except OSError as error:
             return error.errno or -1
-    return 0
+    # macOS lets us bind beside a listener on another of this machine's addresses.
+    return errno.EADDRINUSE if _answers(reachable(host), port) else 0
 
 
 def _answers(host: str, port: int) -> bool:

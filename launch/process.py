@@ -17,13 +17,17 @@ from launch import ROOT
 
 @dataclass(frozen=True)
 class Program:
-    """What to run. `given` is what it reads on stdin; `once`: it may end; `last`: ends after all others."""
+    """What to run. `given` is what it reads on stdin.
+
+    `once`: it may end; `quiet`: its lines are for the log alone; `last`: it ends after all others.
+    """
 
     name: str
     command: list[str]
     environment: Mapping[str, str]
     given: bytes = b""
     once: bool = False
+    quiet: bool = False
     last: bool = False
     hear: Callable[[str], None] | None = None  # takes its lines instead of the terminal
     ended: Callable[[int], None] | None = None  # takes the exit code of one that runs once
@@ -53,8 +57,9 @@ class Process:
 
     def _read(self, hear: Callable[[str], None], ended: Callable[[], None]) -> None:
         assert self._popen.stdout
-        for line in self._popen.stdout:
-            hear(line.decode(errors="replace").rstrip())
+        with self._popen.stdout as lines:
+            for line in lines:
+                hear(line.decode(errors="replace").rstrip())
         ended()
 
     def poll(self) -> int | None:

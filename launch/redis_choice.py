@@ -53,7 +53,7 @@ def choose(folder: Path, password: str, environment: Mapping[str, str], kind: st
         command, given = [sys.executable, "-m", "launch.fakeredis_server", str(port)], f"{password}\n"
     else:
         command, given = [binaries[chosen] or "redis-server", "-"], _config(folder, port, password)
-    program = Program("redis", command, environment, given=given.encode(), last=True)
+    program = Program("redis", command, environment, given=given.encode(), quiet=True, last=True)
     return OwnRedis(chosen, port, password, program)
 
 

@@ -55,13 +55,10 @@ def run(options: argparse.Namespace, path: Path) -> int:
     environment = _base_environment(options, path)
     chosen = settings.read(environment)
     host, port = str(chosen["HOST"]), int(chosen["PORT"])
-    occupied = folder.Occupied(path)
-    occupied.take(f"http://{in_url(reachable(host))}:{port}")
-    try:
+    environment |= {"HOST": host, "PORT": str(port)}
+    with folder.Occupied(path, f"http://{in_url(reachable(host))}:{port}"):
         check_port(host, port)
         _serve(options, path, chosen, environment)
-    finally:
-        occupied.release()
     print(say("stopped"), flush=True)
     return 0
 

@@ -74,6 +74,7 @@ class Supervisor:
                 self._calls.get(timeout=self._pause())()
             self._collect()
             self._start_due()
+        self._output.say(say("stopping"))
         self.end()
 
     def listen(self) -> None:
@@ -112,7 +113,8 @@ class Supervisor:
             self._tell_warden()
 
     def _start(self, slot: Slot) -> None:
-        hear = slot.program.hear or partial(self._output.line, slot.program.name)
+        show = self._output.keep if slot.program.quiet else self._output.line
+        hear = slot.program.hear or partial(show, slot.program.name)
         slot.started = time.monotonic()
         try:
             slot.process = Process(slot.program, hear, partial(self.call, lambda: None))

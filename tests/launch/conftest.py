@@ -67,8 +67,9 @@ class Running:
 
     def end(self) -> None:
         """End all of it, whatever the test has found."""
-        for part in [*self.left(), self.popen]:
+        for part in self.left():
             part.kill()
+        self.popen.kill()
         self.popen.communicate()
 
 
