@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def run(options: argparse.Namespace, path: Path) -> int:
     environment |= {"HOST": host, "PORT": str(port)}
     with folder.Occupied(path, f"http://{in_url(reachable(host))}:{port}"):
         check_port(host, port)
-        _serve(options, path, chosen, environment)
+        with suppress(KeyboardInterrupt):  # Ctrl-C before the supervisor listens to it
+            _serve(options, path, chosen, environment)
     print(say("stopped"), flush=True)
     return 0
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,3 +103,30 @@ def _until_gone(gone: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise subprocess.TimeoutExpired("redis", 3)
         time.sleep(0.02)
+
+
+def test_the_stand_in_sends_large_answers_to_a_client_that_reads_slowly(tmp_path: Path) -> None:
+    chosen = choose(tmp_path, "word", dict(os.environ), kind="memory")
+    size = 3_000_000
+    with serving(chosen), redis.Redis.from_url(chosen.url) as client:
+        client.set("big", b"x" * size)
+        with socket.create_connection(("127.0.0.1", chosen.port), timeout=5) as slow:
+            slow.sendall(b"*2\r\n$4\r\nAUTH\r\n$4\r\nword\r\n*2\r\n$3\r\nGET\r\n$3\r\nbig\r\n")
+            time.sleep(0.3)
+            said = b""
+            while len(said) < size and (part := slow.recv(65536)):
+                said += part
+
+    assert said.startswith(b"+OK\r\n")
+    assert len(said) > size
+
+
+def test_the_stand_in_wakes_a_client_that_waits(tmp_path: Path) -> None:
+    chosen = choose(tmp_path, "word", dict(os.environ), kind="memory")
+    with (
+        serving(chosen),
+        redis.Redis.from_url(chosen.url) as client,
+        redis.Redis.from_url(chosen.url) as other,
+    ):
+        threading.Timer(0.2, lambda: other.rpush("queue", "job")).start()
+        assert client.blpop(["queue"], timeout=3) == (b"queue", b"job")
