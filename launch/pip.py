@@ -80,8 +80,10 @@ def _follow(process: subprocess.Popen[str], progress: Progress) -> str:
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
-        for line in process.stdout or ():
-            lines.put(line)
+        assert process.stdout
+        with process.stdout as output:
+            for line in output:
+                lines.put(line)
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
@@ -115,9 +117,10 @@ class Progress:
     def show(self, line: str) -> None:
         """Take a line of pip's and show what it says about the progress."""
         word, _, rest = line.strip().partition(" ")
-        if word == "Collecting":
+        if word in {"Collecting", "Processing"}:
             self._count += 1
-            self._doing = say("pip_fetching", what=rest.partition(" (from")[0], count=self._count)
+            what = rest.partition(" (from")[0].rpartition("/")[2]
+            self._doing = say("pip_fetching", what=what, count=self._count)
         elif word == "Building":
             self._doing = say("pip_building", what=rest)
         elif word == "Installing" and rest.startswith("collected"):

@@ -90,6 +90,7 @@ def _serve(
     supervisor = Supervisor(output)
     try:
         _start_redis(supervisor, output, path, chosen, environment)
+        supervisor.listen()
         for name, command in procfile.read(ROOT / "Procfile").items():
             supervisor.add(Program(name, command, environment))
         if not chosen["OLLAMA_URL"] and engine.is_installed():

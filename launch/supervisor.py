@@ -37,9 +37,9 @@ class Slot:
 
 
 class Supervisor:
-    """Runs programs until SIGINT, SIGTERM or SIGHUP. All but `call` belongs to the main thread.
+    """Runs programs until it is stopped. All but `call` belongs to one thread, the one of `run`.
 
-    On Linux a process dies with the thread that started it, so every start happens in the main one.
+    On Linux a process dies with the thread that started it, so that one lives as long as we do.
     """
 
     def __init__(self, output: Output) -> None:
@@ -66,9 +66,12 @@ class Supervisor:
             self._end([slot.process], GRACE)
             self._tell_warden()
 
+    def running(self) -> list[str]:
+        """Return the names of the programs that have a process now."""
+        return [name for name, slot in self._slots.items() if slot.process]
+
     def run(self) -> None:
-        """Return after a signal, when all processes have ended."""
-        self.listen()
+        """Return after `stop` or a signal, when all processes have ended."""
         while not self._stopping:
             with contextlib.suppress(queue.Empty):
                 self._calls.get(timeout=self._pause())()

@@ -24,6 +24,7 @@ import os
 supervisor = Supervisor(Output(Path(sys.argv[2])))
 for name, command in procfile.read(Path(sys.argv[1])).items():
     supervisor.add(Program(name, command, dict(os.environ), last=name == "last"))
+supervisor.listen()
 supervisor.run()
 """
 
