@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from launch import ROOT
@@ -52,17 +52,18 @@ def chosen_names(only: str) -> list[str]:
     return [name for name in GATES if not wanted or name in wanted]
 
 
-def run(names: Sequence[str], *, every_test: bool) -> int:
-    """Run the gates, all of them even if one fails; returns the exit status."""
+def run(names: Iterable[str], *, every_test: bool, table: Mapping[str, list[str]] = GATES) -> int:
+    """Run those gates of `table`, all of them even if one fails; returns the exit status."""
+    commands = {name: _command(name, table[name], every_test=every_test) for name in names}
     begun = time.monotonic()
     environment = dict(os.environ)
-    if NEED_PACKAGES & set(names):
+    if NEED_PACKAGES & commands.keys():
         from launch import system_packages
 
         environment["OC_LEFT_OUT"] = ",".join(system_packages.prepare())
     with tempfile.TemporaryDirectory(prefix="ollama-chat-") as folder:
         environment |= _environment(folder)
-        results = [_run_gate(name, environment, every_test=every_test) for name in names]
+        results = [_run_gate(name, command, environment) for name, command in commands.items()]
     return _report(results, round(time.monotonic() - begun))
 
 
@@ -78,13 +79,15 @@ def _environment(folder: str) -> dict[str, str]:
     }
 
 
-def _run_gate(name: str, environment: dict[str, str], *, every_test: bool) -> Result:
-    command = [sys.executable if part == "python" else part for part in GATES[name]]
-    if name == "tests" and not every_test:
-        command += ["-m", "not long"]
+def _command(name: str, words: list[str], *, every_test: bool) -> list[str]:
+    command = [sys.executable if word == "python" else word for word in words]
+    return [*command, "-m", "not long"] if name == "tests" and not every_test else command
+
+
+def _run_gate(name: str, command: list[str], environment: dict[str, str]) -> Result:
     if name == "deploy":
         environment = environment | {"PUBLIC_URL": "https://chat.example"}
-    print(f"\n=== {name}: {' '.join(GATES[name])}", flush=True)
+    print(f"\n=== {name}: {' '.join(command).removeprefix(sys.executable).strip()}", flush=True)
     begun = time.monotonic()
     passed = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
     result = Result(name, passed, time.monotonic() - begun)

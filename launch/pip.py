@@ -16,6 +16,7 @@ from launch.errors import StartError, refuse
 from launch.words import say
 
 TICK = 1.0  # seconds between signs of life on a terminal
+FULL = 50 * 2**20  # bytes: with fewer free, that is the trouble even where nobody says so
 SLOW_TICK = 5.0  # the same where each of them is a line
 NETWORK = (
     r"name resolution|getaddrinfo|NewConnectionError|ConnectTimeout|Network is unreachable|ReadTimeout"
@@ -51,6 +52,8 @@ def complaint(output: str) -> StartError:
         match = re.search(pattern, output, re.MULTILINE)
         if match:
             return refuse(key, what=next((group for group in match.groups() if group), "?"))
+    if shutil.disk_usage(ROOT).free < FULL:
+        return refuse("pip_disk")
     errors = [line for line in output.splitlines() if line.startswith("ERROR")] or output.splitlines()
     return refuse("pip_other", what=errors[-1].removeprefix("ERROR:").strip() if errors else "?")
 
@@ -121,8 +124,8 @@ class Progress:
             self._count += 1
             what = rest.partition(" (from")[0].rpartition("/")[2]
             self._doing = say("pip_fetching", what=what, count=self._count)
-        elif word == "Building":
-            self._doing = say("pip_building", what=rest)
+        elif line.strip().startswith("Building wheel for"):
+            self._doing = say("pip_building", what=rest.removeprefix("wheel for ").partition(" ")[0])
         elif word == "Installing" and rest.startswith("collected"):
             self._doing = say("pip_unpacking", count=rest.count(",") + 1)
         else:

@@ -57,7 +57,7 @@ class Welcome:
         self.output.status("")
         self.output.say(self.text())
         if self.browser and can_browse():
-            webbrowser.open(self.url + self.setup_path)
+            webbrowser.open((self.public_url or self.url) + self.setup_path)
 
     def _progress(self, seconds: int, missing: list[str]) -> str:
         if not sys.stdout.isatty():
@@ -71,8 +71,13 @@ class Welcome:
         if on_network:
             lines += self._network_lines()
         if self.setup_path:
-            lines.append(say("setup", url=self.url + self.setup_path))
+            lines.append(say("setup", url=self._setup_base() + self.setup_path))
         return "\n".join([*lines, say("how_to_stop"), ""])
+
+    def _setup_base(self) -> str:
+        """Return the address for the set-up link: a machine on the network may have no screen of its own."""
+        addresses = [] if network.is_local(self.host) else self.lan
+        return self.public_url or (f"http://{in_url(addresses[0])}:{self.port}" if addresses else self.url)
 
     def _network_lines(self) -> list[str]:
         addresses = [f"http://{in_url(address)}:{self.port}" for address in self.lan]

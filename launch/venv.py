@@ -37,13 +37,15 @@ def prepare(sets: list[str]) -> None:
     if PYTHON.exists() and all(_is_done(name) for name in sets):
         return
     lock = FileLock(ROOT / "build" / "venv.lock")
-    lock.take(wait=True)  # two first starts at once would install over each other
     try:
+        lock.take(wait=True)  # two first starts at once would install over each other
         if not (PYTHON.exists() and _has_pip()):
             _make()
         for name in sets:
             if not _is_done(name):
                 _install(name)
+    except OSError as error:
+        raise refuse("folder_failed", path=error.filename or ROOT, why=error.strerror) from error
     finally:
         lock.release()
 
@@ -126,7 +128,7 @@ def _make() -> None:
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode:
         output = made.stdout + made.stderr
-        if "ensurepip" in output:
+        if "ensurepip is not available" in output:
             raise refuse("no_ensurepip", version=f"{major}.{minor}")
         raise pip.complaint(output)
 

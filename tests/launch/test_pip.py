@@ -13,8 +13,8 @@ import pytest
 from launch import pip, venv
 from tests.launch.conftest import ROOT
 
-NETWORK = """WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(': Temporary failure
-in name resolution')': /simple/django/
+NETWORK = """WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(': Temporary
+failure in name resolution')': /simple/django/
 ERROR: Could not find a version that satisfies the requirement django (from versions: none)
 ERROR: No matching distribution found for django
 """

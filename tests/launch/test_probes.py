@@ -62,13 +62,16 @@ def test_the_welcome_names_every_address_once(tmp_path: Path) -> None:
 
     assert lines[1] == "Ollama Chat is ready: http://127.0.0.1:5000"
     assert lines.count("http://192.168.1.5:5000") == lines.count("http://10.0.0.2:5000") == 1
-    assert lines.count("http://127.0.0.1:5000/setup/x/") == 1
+    assert lines.count("http://192.168.1.5:5000/setup/x/") == 1
 
 
 def test_the_public_address_is_the_one_to_use(tmp_path: Path) -> None:
     welcome = ready.Welcome(Output(tmp_path), "127.0.0.1", 5000, [], "https://chat.example", browser=False)
 
+    welcome.setup_path = "/setup/x/"
+
     assert "ready: https://chat.example\n" in welcome.text()
+    assert "https://chat.example/setup/x/\n" in welcome.text()
 
 
 def test_nothing_that_listens_is_a_missing_web_server() -> None:
