@@ -23,6 +23,13 @@ def prepare_terminal() -> None:
         os.system("")  # switches the console's escape sequences on
 
 
+def write(text: str) -> None:
+    """Print, unless the terminal is gone (SIGHUP, a closed pipe): the processes still need an orderly end."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
 class Log:
     """A file that never grows past twice LOG_SIZE, with its backup."""
 
@@ -76,20 +83,14 @@ class Output:
     def say(self, text: str = "") -> None:
         """Show lines of our own."""
         with self._lock:
-            self._write(("\r\033[K" if self._status else "") + text + "\n" + self._status)
+            write(("\r\033[K" if self._status else "") + text + "\n" + self._status)
 
     def status(self, text: str) -> None:
         """Keep `text` as the last line of a terminal until the next call; elsewhere print it if it is new."""
         with self._lock:
             if self._tty:
                 self._status = text[: shutil.get_terminal_size().columns - 1]
-                self._write("\r\033[K" + self._status)
+                write("\r\033[K" + self._status)
             elif text and text != self._said:
-                self._write(text + "\n")
+                write(text + "\n")
             self._said = text
-
-    def _write(self, text: str) -> None:
-        # The terminal may be gone (SIGHUP, a closed pipe) and the processes still need an orderly end.
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.write(text)
-            sys.stdout.flush()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from launch import ROOT
 from launch.errors import StartError, refuse
+from launch.process import bound
 from launch.words import say
 
 TICK = 1.0  # seconds between signs of life on a terminal
@@ -62,7 +63,7 @@ def install(python: Path, requirements: Path, options: list[str], *, title: str)
     """Install `requirements` into the environment of `python`. Raises PipError."""
     command = [str(python), "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check"]
     process = subprocess.Popen(
-        [*command, "--no-input", *options, "-r", str(requirements)],
+        bound([*command, "--no-input", *options, "-r", str(requirements)]),
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

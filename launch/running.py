@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from launch import ROOT, engine, folder, network, prepare, probes, procfile, redis_choice, settings
-from launch.output import Output
+from launch.output import Output, write
 from launch.ports import check_port, free_port, in_url, reachable
 from launch.process import Program
 from launch.ready import Welcome
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace, path: Path) -> int:
         check_port(host, port)
         with suppress(KeyboardInterrupt):  # Ctrl-C before the supervisor listens to it
             _serve(options, path, chosen, environment)
-    print(say("stopped"), flush=True)
+    write(say("stopped") + "\n")
     return 0
 
 

@@ -89,7 +89,9 @@ def make_project(folder: Path) -> Path:
 class App:
     """One start of a small project, whose output goes into a file."""
 
-    def __init__(self, root: Path, data: Path, *options: str, **environment: str) -> None:
+    def __init__(
+        self, root: Path, data: Path, *options: str, terminal: int | None = None, **environment: str
+    ) -> None:
         self.data, self.port = data, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._said = data.with_suffix(f".{self.port}.txt")
@@ -97,14 +99,10 @@ class App:
         clean = {
             name: text for name, text in os.environ.items() if not name.startswith(("REDIS_", "OLLAMA_"))
         }
-        with self._said.open("w") as output:
-            self.popen = subprocess.Popen(
-                command,
-                cwd=root,
-                env={**clean, "LANG": "C.UTF-8", **environment},
-                stdout=output,
-                stderr=output,
-            )
+        environment = {**clean, "LANG": "C.UTF-8", **environment}
+        with self._said.open("w") as file:
+            output = file if terminal is None else terminal
+            self.popen = subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=output)
         self.begun = time.monotonic()
 
     @property

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from tests.launch.conftest import until
+from tests.launch.conftest import lives, until
 from tests.launch.project import App, make_project
 from tests.standins.ollama import ScriptedOllama
 
@@ -155,3 +157,19 @@ def test_ctrl_c_before_it_is_ready_ends_all_of_it(start: Start) -> None:
 
     assert (status, left) == (0, [])
     assert seconds < 5
+
+
+def test_a_closed_terminal_ends_it_in_order(project: Path, ollama: ScriptedOllama, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    app = App(project, tmp_path / "data", terminal=theirs, OLLAMA_URL=ollama.url)
+    os.close(theirs)
+    said = b""
+    while b"Ctrl-C stops it." not in said:
+        said += os.read(ours, 65536)
+    family = app.family()
+
+    os.close(ours)
+    app.popen.send_signal(signal.SIGHUP)
+
+    assert app.popen.wait(6) == 0
+    assert not [part for part in family if lives(part)]
