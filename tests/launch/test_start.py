@@ -36,7 +36,7 @@ def start(project: Path, ollama: ScriptedOllama, tmp_path: Path) -> Iterator[Sta
 
     def begin(name: str, *options: str, **environment: str) -> App:
         environment = {"OLLAMA_URL": ollama.url, **environment}
-        started.append(App(project, tmp_path / name, *options, **environment))
+        started.append(App(project, tmp_path / name, *options, terminal=None, **environment))
         return started[-1]
 
     yield begin
