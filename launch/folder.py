@@ -6,13 +6,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from launch.errors import refuse
 from launch.locks import FileLock
 
 SPACE = 200 * 2**20  # bytes that must be free
-SECRETS = {"DJANGO_SECRET_KEY": 48, "JWT_SECRET": 48, "REDIS_PASSWORD": 24}  # random bytes
+SECRETS = ("DJANGO_SECRET_KEY", "JWT_SECRET")
 
 
 def make(path: Path) -> Path:
@@ -65,15 +66,13 @@ def write_env(path: Path, values: Mapping[str, str]) -> None:
 
 
 def add_secrets(path: Path, environ: Mapping[str, str]) -> None:
-    """Generate the secrets that neither the `.env` file at `path` nor the environment has."""
+    """Generate the secrets that neither the `.env` file at `path` nor the environment has; keep them private."""
     known = read_env(path)
-    new = {
-        name: secrets.token_urlsafe(size)
-        for name, size in SECRETS.items()
-        if not (environ.get(name) or known.get(name))
-    }
+    new = {name: secrets.token_urlsafe(48) for name in SECRETS if not (environ.get(name) or known.get(name))}
     if new:
         write_env(path, new)
+    with suppress(OSError):
+        path.chmod(0o600)
 
 
 class Occupied:

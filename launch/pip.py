@@ -106,6 +106,12 @@ def _follow(process: subprocess.Popen[str], progress: Progress) -> str:
     return "".join(kept)
 
 
+def _package(text: str) -> str:
+    """Return what pip collects or processes, without where it comes from."""
+    name = text.partition(" (from")[0].rpartition("/")[2]
+    return name.partition("-")[0] if name.endswith(".whl") else name
+
+
 class Progress:
     """One line that changes on a terminal, one line a package elsewhere."""
 
@@ -123,8 +129,7 @@ class Progress:
         word, _, rest = line.strip().partition(" ")
         if word in {"Collecting", "Processing"}:
             self._count += 1
-            what = rest.partition(" (from")[0].rpartition("/")[2]
-            self._doing = say("pip_fetching", what=what, count=self._count)
+            self._doing = say("pip_fetching", what=_package(rest), count=self._count)
         elif line.strip().startswith("Building wheel for"):
             self._doing = say("pip_building", what=rest.removeprefix("wheel for ").partition(" ")[0])
         elif word == "Installing" and rest.startswith("collected"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -144,7 +145,9 @@ def _start_redis(
     if chosen["REDIS_URL"]:
         environment["REDIS_KIND"] = "server"
         return
-    redis = redis_choice.choose(path / "redis", chosen["REDIS_PASSWORD"], environment)
+    # A password for each start: one kept in `.env` would be offered to a Redis that the operator names later.
+    password = chosen["REDIS_PASSWORD"] or secrets.token_urlsafe(24)
+    redis = redis_choice.choose(path / "redis", password, environment)
     if redis.kind == "memory":
         output.say(say("redis_memory"))
     supervisor.add(redis.program)

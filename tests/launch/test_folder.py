@@ -31,12 +31,12 @@ def test_what_the_operator_has_set_stays(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text('# mine\nJWT_SECRET="of my own"\nOLLAMA_URL=http://gpu:11434 # the big one\n')
 
-    folder.add_secrets(path, {"REDIS_PASSWORD": "from the environment"})
+    folder.add_secrets(path, {"DJANGO_SECRET_KEY": "from the environment"})
 
     assert path.read_text().startswith("# mine\n")
     assert folder.read_env(path)["JWT_SECRET"] == "of my own"
     assert folder.read_env(path)["OLLAMA_URL"] == "http://gpu:11434"
-    assert "REDIS_PASSWORD" not in folder.read_env(path)
+    assert "DJANGO_SECRET_KEY" not in folder.read_env(path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 

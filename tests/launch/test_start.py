@@ -7,10 +7,12 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
 
+from launch import redis_choice
 from tests.launch.conftest import lives, until
 from tests.launch.project import App, make_project
 from tests.standins.ollama import ScriptedOllama
@@ -102,6 +104,20 @@ def test_a_lost_database_is_made_again(start: Start) -> None:
 
     assert (second.data / "db.sqlite3").exists()
     assert "/setup/token/" in second.said
+
+
+def test_redis_comes_back_where_it_was_when_it_is_killed(start: Start) -> None:
+    app = start("data")
+    app.wait_ready()
+    with urlopen(f"{app.url}/environ") as answer:
+        url = urlsplit(json.load(answer)["REDIS_URL"])
+    [first] = [part for part in app.family() if "redis" in part.name()]
+
+    first.kill()
+
+    until(lambda: not redis_choice.answers(url.port or 0, url.password or ""))
+    until(lambda: redis_choice.answers(url.port or 0, url.password or ""))
+    assert "redis ended (signal SIGKILL)" in app.said
 
 
 def test_two_copies_run_side_by_side(start: Start) -> None:
