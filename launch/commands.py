@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from launch import ROOT, options, running, venv
+from launch import ROOT, options, reach, running, venv
 from launch.output import prepare_terminal
 from launch.words import say
 
@@ -25,8 +25,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(chosen: argparse.Namespace, arguments: list[str]) -> int:
-    path = running.ready_folder(chosen, os.environ)
-    mysql = ["mysql"] if running.wants_mysql(path, os.environ) else []
+    path = reach.ready_folder(chosen, os.environ)
+    mysql = ["mysql"] if reach.wants_mysql(path, os.environ) else []
     venv.prepare(["runtime", *mysql, "engine"])
     venv.enter(arguments)
     return running.run(chosen, path)

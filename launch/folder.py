@@ -66,7 +66,7 @@ def write_env(path: Path, values: Mapping[str, str]) -> None:
 
 
 def add_secrets(path: Path, environ: Mapping[str, str]) -> None:
-    """Generate the secrets that neither the `.env` file at `path` nor the environment has; keep them private."""
+    """Generate the secrets that neither the `.env` file at `path` nor the environment has; keep them safe."""
     known = read_env(path)
     new = {name: secrets.token_urlsafe(48) for name in SECRETS if not (environ.get(name) or known.get(name))}
     if new:

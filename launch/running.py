@@ -6,8 +6,8 @@ import argparse
 import os
 import secrets
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +15,10 @@ from launch import ROOT, engine, folder, network, prepare, probes, procfile, red
 from launch.output import Output, write
 from launch.ports import check_port, free_port, in_url, reachable
 from launch.process import Program
+from launch.reach import HOSTS
 from launch.ready import Welcome
 from launch.supervisor import Supervisor, own_everything
 from launch.words import say
-
-WIDE, NARROW = "0.0.0.0", "127.0.0.1"
-
-
-def ready_folder(options: argparse.Namespace, environ: Mapping[str, str]) -> Path:
-    """Return the data folder, with its secrets and the answer to who may reach the app."""
-    path = folder.make(options.data_dir)
-    folder.check_space(path)
-    env_file = path / ".env"
-    folder.add_secrets(env_file, environ)
-    if options.reach:
-        folder.write_env(env_file, {"HOST": WIDE if options.reach == "lan" else NARROW})
-    elif not (options.host or environ.get("HOST") or folder.read_env(env_file).get("HOST")):
-        _ask_reach(env_file)
-    return path
-
-
-def _ask_reach(env_file: Path) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return
-    print(say("who"))
-    try:
-        answer = input(say("who_choice")).strip()
-    except EOFError:
-        return
-    folder.write_env(env_file, {"HOST": WIDE if answer == "2" else NARROW})
-
-
-def wants_mysql(path: Path, environ: Mapping[str, str]) -> bool:
-    """Return whether the operator has chosen MySQL."""
-    value = environ.get("DB_USE_MYSQL") or folder.read_env(path / ".env").get("DB_USE_MYSQL", "")
-    return value.lower() in {"true", "1", "yes", "on"}
 
 
 def run(options: argparse.Namespace, path: Path) -> int:
@@ -61,7 +30,7 @@ def run(options: argparse.Namespace, path: Path) -> int:
     with folder.Occupied(path, f"http://{in_url(reachable(host))}:{port}"):
         check_port(host, port)
         with suppress(KeyboardInterrupt):  # Ctrl-C before the supervisor listens to it
-            _serve(options, path, chosen, environment)
+            App(path, chosen, environment, Output(path / "logs"), browser=not options.no_browser).serve()
     write(say("stopped") + "\n")
     return 0
 
@@ -70,7 +39,7 @@ def _base_environment(options: argparse.Namespace, path: Path) -> dict[str, str]
     environment = dict(os.environ) | {"OLLAMA_CHAT_DATA": str(path), "PYTHONUNBUFFERED": "1"}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     if options.reach:
-        environment["HOST"] = WIDE if options.reach == "lan" else NARROW
+        environment["HOST"] = HOSTS[options.reach]
     if options.host:
         environment["HOST"] = options.host
     if options.port:
@@ -78,98 +47,124 @@ def _base_environment(options: argparse.Namespace, path: Path) -> dict[str, str]
     return environment
 
 
-def _serve(
-    options: argparse.Namespace, path: Path, chosen: dict[str, Any], environment: dict[str, str]
-) -> None:
-    own_everything()
-    output = Output(path / "logs")
-    found = _look_around(output, chosen, environment)
-    lan = _add_addresses(chosen, environment)
-    engine_port = free_port()
-    environment["OLLAMA_ENGINE_URL"] = f"http://127.0.0.1:{engine_port}"
-    prepare.prepare(path, environment, mysql=chosen["DB_USE_MYSQL"])
-    supervisor = Supervisor(output)
-    try:
-        _start_redis(supervisor, output, path, chosen, environment)
-        supervisor.listen()
-        for name, command in procfile.read(ROOT / "Procfile").items():
-            supervisor.add(Program(name, command, environment))
-        if not chosen["OLLAMA_URL"] and engine.is_installed():
-            stand_in = engine.program(engine_port, environment)
-            watch = engine.Watch(supervisor, output, stand_in, probes.find_ollama, chosen["PROBE_INTERVAL"])
-            watch.begin(found=found is not None)
-        welcome = Welcome(
-            output, chosen["HOST"], chosen["PORT"], lan, chosen["PUBLIC_URL"], not options.no_browser
-        )
-        _ask_for_setup_link(supervisor, welcome, prepare.Stamps(path), environment)
+@dataclass
+class App:
+    """One run of the app: the settings that were chosen, and the environment that its processes get."""
+
+    path: Path
+    chosen: dict[str, Any]
+    environment: dict[str, str]
+    output: Output
+    browser: bool
+
+    def serve(self) -> None:
+        """Return when everything has ended."""
+        own_everything()
+        ollama = self.look_for_ollama()
+        self.look_for_comfyui()
+        self.add_addresses()
+        port = free_port()
+        self.environment["OLLAMA_ENGINE_URL"] = f"http://127.0.0.1:{port}"
+        prepare.prepare(self.path, self.environment, mysql=self.chosen["DB_USE_MYSQL"])
+        supervisor = Supervisor(self.output)
+        try:
+            self.start_redis(supervisor)
+            supervisor.listen()
+            for name, command in procfile.read(ROOT / "Procfile").items():
+                supervisor.add(Program(name, command, self.environment))
+            self.start_engine(supervisor, port, found=ollama is not None)
+            self.welcome(supervisor)
+            supervisor.run()
+        finally:
+            self.output.status("")
+            supervisor.end()
+
+    def look_for_ollama(self) -> probes.Ollama | None:
+        """Say what was found; an Ollama on the Windows side of WSL2 is made known to the processes."""
+        url = str(self.chosen["OLLAMA_URL"])
+        found = probes.find_ollama(url)
+        if found:
+            self.output.say(say("ollama_found", version=found.version, url=found.url, models=found.models))
+            if not url and found.url != probes.OLLAMA:
+                self.environment["OLLAMA_URL"] = found.url
+        elif url:
+            self.output.say(say("ollama_down", url=url))
+        else:
+            self.output.say(say("ollama_missing" if engine.is_installed() else "ollama_missing_all"))
+        return found
+
+    def look_for_comfyui(self) -> None:
+        """The same for ComfyUI."""
+        url = str(self.chosen["COMFYUI_URL"])
+        found = probes.find_comfyui(url)
+        if found:
+            self.output.say(say("comfyui_found", version=found.version, url=found.url))
+            if not url and found.url != probes.COMFYUI:
+                self.environment["COMFYUI_URL"] = found.url
+        elif url:
+            self.output.say(say("comfyui_down", url=url))
+
+    def add_addresses(self) -> None:
+        """Tell the processes this machine's addresses on the network."""
+        host = str(self.chosen["HOST"])
+        found: list[str] = self.chosen["LAN_ADDRESSES"] or network.lan_addresses()
+        if host not in {"0.0.0.0", "::"} and not network.is_local(host):
+            found = [host]
+        self.environment["LAN_ADDRESSES"] = ",".join(found)
+
+    def start_redis(self, supervisor: Supervisor) -> None:
+        """Start a Redis of our own, unless the operator names one, and wait for it."""
+        if self.chosen["REDIS_URL"]:
+            self.environment["REDIS_KIND"] = "server"
+            return
+        # A password for each start: one kept in `.env` would be offered to a Redis that is named there later.
+        password = self.chosen["REDIS_PASSWORD"] or secrets.token_urlsafe(24)
+        redis = redis_choice.choose(self.path / "redis", password, self.environment)
+        if redis.kind == "memory":
+            self.output.say(say("redis_memory"))
+        supervisor.add(redis.program)
+        redis.wait()
+        self.environment |= {"REDIS_URL": redis.url, "REDIS_KIND": redis.kind}
+
+    def start_engine(self, supervisor: Supervisor, port: int, *, found: bool) -> None:
+        """Run the stand-in model while no Ollama answers; never beside a configured one."""
+        configured = self.chosen["OLLAMA_URL"] or self.environment.get("OLLAMA_URL")
+        if configured or not engine.is_installed():
+            return
+        stand_in = engine.program(port, self.environment)
+        watch = engine.Watch(supervisor, self.output, stand_in, _find_here, self.chosen["PROBE_INTERVAL"])
+        watch.begin(found=found)
+
+    def welcome(self, supervisor: Supervisor) -> None:
+        """Have the person told when the app is ready, with the set-up link while there is no admin."""
+        lan = [address for address in self.environment["LAN_ADDRESSES"].split(",") if address]
+        host, port, public_url = (self.chosen[name] for name in ("HOST", "PORT", "PUBLIC_URL"))
+        welcome = Welcome(self.output, host, port, lan, public_url, browser=self.browser)
+        stamps = prepare.Stamps(self.path)
+        if stamps.get("admin"):
+            welcome.setup_known.set()
+        else:
+            supervisor.add(_setup_link(welcome, stamps, self.environment))
         welcome.begin()
-        supervisor.run()
-    finally:
-        output.status("")
-        supervisor.end()
 
 
-def _look_around(output: Output, chosen: dict[str, Any], environment: dict[str, str]) -> probes.Ollama | None:
-    """Say what was found; an Ollama on the Windows side of WSL2 is made known to the app."""
-    ollama, comfyui = probes.find_ollama(chosen["OLLAMA_URL"]), probes.find_comfyui(chosen["COMFYUI_URL"])
-    if ollama:
-        output.say(say("ollama_found", version=ollama.version, url=ollama.url, models=ollama.models))
-        if ollama.url != probes.OLLAMA and not chosen["OLLAMA_URL"]:
-            environment["OLLAMA_URL"] = ollama.url
-    elif chosen["OLLAMA_URL"]:
-        output.say(say("ollama_down", url=chosen["OLLAMA_URL"]))
-    else:
-        output.say(say("ollama_missing" if engine.is_installed() else "ollama_missing_all"))
-    if comfyui:
-        output.say(say("comfyui_found", version=comfyui.version, url=comfyui.url))
-        if comfyui.url != probes.COMFYUI and not chosen["COMFYUI_URL"]:
-            environment["COMFYUI_URL"] = comfyui.url
-    elif chosen["COMFYUI_URL"]:
-        output.say(say("comfyui_down", url=chosen["COMFYUI_URL"]))
-    return ollama
+def _find_here() -> probes.Ollama | None:
+    """Return the Ollama that the app finds by itself while it runs: only this machine's own."""
+    return probes.find_ollama(probes.OLLAMA)
 
 
-def _add_addresses(chosen: dict[str, Any], environment: dict[str, str]) -> list[str]:
-    """Return the addresses of this machine on the network, which the processes get to know too."""
-    host = str(chosen["HOST"])
-    found: list[str] = chosen["LAN_ADDRESSES"] or network.lan_addresses()
-    if host not in {WIDE, "::"} and not network.is_local(host):
-        found = [host]
-    environment["LAN_ADDRESSES"] = ",".join(found)
-    return found
-
-
-def _start_redis(
-    supervisor: Supervisor, output: Output, path: Path, chosen: dict[str, Any], environment: dict[str, str]
-) -> None:
-    if chosen["REDIS_URL"]:
-        environment["REDIS_KIND"] = "server"
-        return
-    # A password for each start: one kept in `.env` would be offered to a Redis that the operator names later.
-    password = chosen["REDIS_PASSWORD"] or secrets.token_urlsafe(24)
-    redis = redis_choice.choose(path / "redis", password, environment)
-    if redis.kind == "memory":
-        output.say(say("redis_memory"))
-    supervisor.add(redis.program)
-    redis.wait()
-    environment |= {"REDIS_URL": redis.url, "REDIS_KIND": redis.kind}
-
-
-def _ask_for_setup_link(
-    supervisor: Supervisor, welcome: Welcome, stamps: prepare.Stamps, environment: Mapping[str, str]
-) -> None:
-    """Have manage.py print the one-time link while the app starts; never again once there is an admin."""
-    if stamps.get("admin"):
-        welcome.setup_known.set()
-        return
+def _setup_link(welcome: Welcome, stamps: prepare.Stamps, environment: dict[str, str]) -> Program:
+    """Return manage.py as it prints the one-time link while the app starts, if there is no admin yet."""
 
     def hear(line: str) -> None:
         if line.startswith("/"):
             welcome.setup_path = line.strip()
+        else:
+            welcome.output.keep("setup", line)
 
     def ended(code: int) -> None:
         stamps.set(admin=code == 0 and not welcome.setup_path)
         welcome.setup_known.set()
 
     command = [sys.executable, "manage.py", "setuplink"]
-    supervisor.add(Program("setup", command, environment, once=True, hear=hear, ended=ended))
+    return Program("setup", command, environment, once=True, hear=hear, ended=ended)

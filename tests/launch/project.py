@@ -17,11 +17,11 @@ from tests.launch.conftest import ROOT, lives, until
 
 START = """
 import os, sys
-from launch import options, running
+from launch import options, reach, running
 from launch.output import prepare_terminal
 prepare_terminal()
 chosen = options.parse(sys.argv[1:])
-sys.exit(running.run(chosen, running.ready_folder(chosen, os.environ)))
+sys.exit(running.run(chosen, reach.ready_folder(chosen, os.environ)))
 """
 MANAGE = """
 import os, sys

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launch import folder, running
+from launch import folder, reach
 from launch.errors import StartError
 from tests.launch.conftest import ROOT
 
@@ -43,10 +43,10 @@ def test_what_the_operator_has_set_stays(tmp_path: Path) -> None:
 def test_a_later_start_may_change_who_reaches_the_app(tmp_path: Path) -> None:
     options = argparse.Namespace(data_dir=tmp_path / "data", reach="lan", host=None)
 
-    path = running.ready_folder(options, {})
+    path = reach.ready_folder(options, {})
     first = folder.read_env(path / ".env")
     options.reach = "local"
-    running.ready_folder(options, {})
+    reach.ready_folder(options, {})
 
     assert first["HOST"] == "0.0.0.0"
     assert folder.read_env(path / ".env") == first | {"HOST": "127.0.0.1"}
@@ -55,7 +55,7 @@ def test_a_later_start_may_change_who_reaches_the_app(tmp_path: Path) -> None:
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_decided_for_good(tmp_path: Path) -> None:
     options = argparse.Namespace(data_dir=tmp_path, reach=None, host=None)
 
-    running.ready_folder(options, {})
+    reach.ready_folder(options, {})
 
     assert "HOST" not in folder.read_env(tmp_path / ".env")
 
