@@ -110,9 +110,9 @@ class App:
         """What it has printed so far."""
         return self._said.read_text()
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, seconds: float = 20) -> None:
         """Return when it says so."""
-        until(lambda: "Ctrl-C stops it." in self.said or self.popen.poll() is not None, seconds=20)
+        until(lambda: "Ctrl-C stops it." in self.said or self.popen.poll() is not None, seconds)
         assert self.popen.poll() is None, self.said
 
     def family(self) -> list[psutil.Process]:
