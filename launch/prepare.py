@@ -6,13 +6,14 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from launch import ROOT, venv
 from launch.errors import refuse
+from launch.locks import FileLock
 from launch.process import bound
 from launch.words import say
 
@@ -45,19 +46,35 @@ def prepare(folder: Path, environment: Mapping[str, str], *, mysql: bool) -> Non
     """Migrate and collect static files where needed. Raises StartError with one line on failure."""
     stamps = Stamps(folder)
     schema, files = _hash(ROOT.glob("*/migrations/*.py")), _hash((ROOT / "static").rglob("*"))
-    static_stamp = STATIC.with_suffix(".stamp")
     steps = {}
     # The database of a MySQL server may be another one than last time, and nothing here would show it.
     if mysql or stamps.get("schema") != schema + _identity(folder):
         print(say("migrating"), flush=True)
         steps["migrate"] = ["migrate"]
-    if not STATIC.is_dir() or not static_stamp.exists() or static_stamp.read_text() != files:
-        steps["collectstatic"] = ["collectstatic", "--noinput"]
-    _run_all(steps, folder, environment)
+    with _collecting(files) as needed:
+        if needed:
+            steps["collectstatic"] = ["collectstatic", "--noinput"]
+        _run_all(steps, folder, environment)
     if "migrate" in steps:
         stamps.set(schema=schema + _identity(folder), admin=False)
-    if "collectstatic" in steps:
-        static_stamp.write_text(files)
+
+
+@contextmanager
+def _collecting(files: str) -> Iterator[bool]:
+    """Yield whether the static files must be collected; copies that start at once take turns."""
+    stamp = STATIC.with_suffix(".stamp")
+    lock = FileLock(STATIC.with_suffix(".lock"))
+    needed = not _is_collected(stamp, files) and lock.take(wait=True) and not _is_collected(stamp, files)
+    try:
+        yield needed
+        if needed:
+            stamp.write_text(files)
+    finally:
+        lock.release()
+
+
+def _is_collected(stamp: Path, files: str) -> bool:
+    return STATIC.is_dir() and stamp.exists() and stamp.read_text() == files
 
 
 def _hash(paths: Iterable[Path]) -> str:
