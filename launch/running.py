@@ -36,7 +36,11 @@ def run(options: argparse.Namespace, path: Path) -> int:
 
 
 def _base_environment(options: argparse.Namespace, path: Path) -> dict[str, str]:
-    environment = dict(os.environ) | {"OLLAMA_CHAT_DATA": str(path), "PYTHONUNBUFFERED": "1"}
+    environment = dict(os.environ) | {
+        "OLLAMA_CHAT_DATA": str(path),
+        "DJANGO_SETTINGS_MODULE": "ollamachat.settings",  # whatever another project has left in this shell
+        "PYTHONUNBUFFERED": "1",
+    }
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     if options.reach:
         environment["HOST"] = HOSTS[options.reach]

@@ -58,9 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
 """
 IDLE = """
-import os, signal, time
-if os.environ.get("STUBBORN"):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+import time
 time.sleep(600)
 """
 

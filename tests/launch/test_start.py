@@ -48,7 +48,7 @@ def start(project: Path, ollama: ScriptedOllama, tmp_path: Path) -> Iterator[Sta
 
 
 def test_it_starts_says_where_and_ends_without_a_trace(start: Start) -> None:
-    app = start("data", STUBBORN="1")
+    app = start("data")
     app.wait_ready()
     said = app.said
 
