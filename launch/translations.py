@@ -25,7 +25,7 @@ def main() -> int:
     """Print what is wrong, a line each; returns the exit status."""
     if not shutil.which("xgettext"):
         print("gettext is missing: sudo apt install gettext")
-        return 1
+        return 0 if "gettext" in os.environ.get("OC_LEFT_OUT", "").split(",") else 1
     faults = [*extraction_faults(ROOT), *compilation_faults(ROOT)]
     print("\n".join(faults) if faults else "Every marked string is translated.")
     return 1 if faults else 0
