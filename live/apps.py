@@ -1,0 +1,17 @@
+"""The app's entry in Django."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class LiveConfig(AppConfig):
+    """Registers the kinds that belong to no higher app."""
+
+    name = "live"
+
+    def ready(self) -> None:
+        """Let people follow their own events."""
+        from live import events
+
+        events.register()

@@ -1,0 +1,36 @@
+"""The live log as Server-Sent Events, for scripts: the same frames, `id:` is their seq."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from django.http import StreamingHttpResponse
+
+from live import log
+from live.tail import BEGINNING, follow
+
+SIGN_OF_LIFE = b": still here\n\n"
+
+
+def respond(*, kind: str, identity: object, after: str, opening: log.Frame | None = None) -> Any:
+    """Return a response that streams one followed thing until it ends; leaving does not stop it."""
+    response = StreamingHttpResponse(
+        _events(kind, identity, after, opening), content_type="text/event-stream; charset=utf-8"
+    )
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _events(kind: str, identity: object, after: str, opening: log.Frame | None) -> AsyncIterator[bytes]:
+    if opening:
+        yield _event(opening)
+    stream = log.stream_key(kind, identity)
+    async for frame in follow(stream=stream, kind=kind, identity=identity, after=after or BEGINNING):
+        yield _event(frame) if frame else SIGN_OF_LIFE
+
+
+def _event(frame: log.Frame) -> bytes:
+    name = f"id: {frame['seq']}\n" if "seq" in frame else ""
+    return f"{name}event: {frame['type']}\ndata: {log.encode(frame)}\n\n".encode()
