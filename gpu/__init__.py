@@ -1,3 +1,1 @@
-"""The card: who may use it, and the services that live on it."""
-
-from __future__ import annotations
+"""The card: the two services that live on it, and who may use it when."""
