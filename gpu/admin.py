@@ -8,7 +8,7 @@ from gpu.models import LanguageModel
 
 
 @admin.register(LanguageModel)
-class LanguageModelAdmin(admin.ModelAdmin[LanguageModel]):
+class LanguageModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A model's window and how long it stays loaded."""
 
     list_display = ("name", "num_ctx", "keep_alive", "load_seconds")

@@ -27,7 +27,9 @@ class LanguageModel(models.Model):
         validators=[MinValueValidator(512), MaxValueValidator(1_048_576)],
         help_text=_("Tokens; empty: the default."),
     )
-    keep_alive = models.CharField(_("stays loaded for"), max_length=16, blank=True, help_text=_("Such as 30m."))
+    keep_alive = models.CharField(
+        _("stays loaded for"), max_length=16, blank=True, help_text=_("Such as 30m.")
+    )
     bytes_per_token = models.FloatField(default=CAUTIOUS_BYTES_PER_TOKEN, editable=False)
     load_seconds = models.FloatField(null=True, editable=False)
 
@@ -53,9 +55,7 @@ def settings_for(name: str) -> LanguageModel:
     return LanguageModel.objects.filter(name=name).first() or LanguageModel(name=name)
 
 
-def learn_from_answer(
-    name: str, *, sent_bytes: int, prompt_tokens: int, load_seconds: float
-) -> None:
+def learn_from_answer(name: str, *, sent_bytes: int, prompt_tokens: int, load_seconds: float) -> None:
     """Remember how many bytes a token of this model has, and how long it takes to load."""
     row, _made = LanguageModel.objects.get_or_create(name=name)
     if prompt_tokens > 50:

@@ -76,7 +76,7 @@ class Snapshot:
         return next((model for model in self.models if model.name in names), None)
 
     def default_model(self) -> str:
-        """Return the model of a new chat: the operator's when installed, else what is loaded, else the first."""
+        """Return a new chat's model: the operator's when installed, else what is loaded, else the first."""
         chosen = self.find(settings.OLLAMA_DEFAULT_MODEL)
         usable = self.chat_models()
         if chosen and chosen.chats:
@@ -151,5 +151,7 @@ def _shown(ollama: Ollama, model: Model) -> dict[str, Any]:
 
 def _decode(stored: str) -> Snapshot:
     told = json.loads(stored)
-    models = tuple(Known(**{**entry, "capabilities": tuple(entry["capabilities"])}) for entry in told["models"])
+    models = tuple(
+        Known(**{**entry, "capabilities": tuple(entry["capabilities"])}) for entry in told["models"]
+    )
     return Snapshot(**{**told, "models": models})

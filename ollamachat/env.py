@@ -60,7 +60,9 @@ SECTIONS = (
         Name("PORT", "int", 5000, "Port to listen on.", low=1, high=65535),
         Name("PUBLIC_URL", "url", "", "The address people type; https turns on secure cookies and HSTS."),
         Name("ALLOWED_HOSTS", "list", "", "Host names besides localhost and this machine's own."),
-        Name("LAN_ADDRESSES", "list", "", "This machine's addresses on the home network; start.py finds them."),
+        Name(
+            "LAN_ADDRESSES", "list", "", "This machine's addresses on the home network; start.py finds them."
+        ),
         Name(
             "SIGNUP_POLICY",
             "str",
@@ -92,7 +94,14 @@ SECTIONS = (
         Name("OLLAMA_VISION_TIMEOUT", "float", 30, "Seconds for looking, once its model is loaded.", low=1),
         Name("OLLAMA_NUM_CTX", "int", 8192, "Context window in tokens of a model without one.", low=512),
         Name("OLLAMA_KEEP_ALIVE", "str", "30m", "How long a model stays loaded after its last answer."),
-        Name("GPU_OLLAMA_SLOTS", "int", 1, "Answers at once; should equal OLLAMA_NUM_PARALLEL.", low=1, high=1024),
+        Name(
+            "GPU_OLLAMA_SLOTS",
+            "int",
+            1,
+            "Answers at once; should equal OLLAMA_NUM_PARALLEL.",
+            low=1,
+            high=1024,
+        ),
     ),
     _section(
         "Web search (optional)",
@@ -113,15 +122,25 @@ SECTIONS = (
         Name("IMAGE_DEFAULT_HEIGHT", "int", 1024, "Pixels.", low=256, high=4096),
         Name("IMAGE_MAX_WIDTH_UPLOAD", "int", 4096, "Pixels.", low=64),
         Name("IMAGE_MAX_HEIGHT_UPLOAD", "int", 4096, "Pixels.", low=64),
-        Name("IMAGE_MAX_SIZE_FOR_GENERATION", "int", 1024, "Longest side of a source picture, pixels.", low=256),
+        Name(
+            "IMAGE_MAX_SIZE_FOR_GENERATION", "int", 1024, "Longest side of a source picture, pixels.", low=256
+        ),
     ),
     _section(
         "The card",
         Name("GPU_MONITOR_ENABLED", "bool", True, "Read the card's memory through NVML."),
         Name("GPU_MONITOR_INTERVAL", "float", 2, "Seconds between samples.", low=0.2),
-        Name("GPU_VRAM_THRESHOLD", "float", 90, "Warn above this share of memory, per cent.", low=1, high=100),
+        Name(
+            "GPU_VRAM_THRESHOLD", "float", 90, "Warn above this share of memory, per cent.", low=1, high=100
+        ),
         Name("GPU_MIN_FREE_VRAM_MB", "int", 1024, "Memory that must be free before a grant, MiB.", low=0),
-        Name("GPU_WAIT_TIMEOUT", "float", 300, "Seconds a line may stand still before its people are asked.", low=1),
+        Name(
+            "GPU_WAIT_TIMEOUT",
+            "float",
+            300,
+            "Seconds a line may stand still before its people are asked.",
+            low=1,
+        ),
         Name("GPU_PRIORITY_COMFYUI", "int", 10, "Priority of pictures in the line."),
         Name("GPU_PRIORITY_OLLAMA", "int", 5, "Priority of answers in the line."),
         Name("GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI", "bool", True, "Warm the chat model after pictures."),
@@ -130,7 +149,9 @@ SECTIONS = (
         "Process manager (optional, on the machine with the card)",
         Name("PROCESS_MANAGER_API_URL", "url", "", "Empty: hand-off by unloading only."),
         Name("PROCESS_SWITCH_TIMEOUT", "float", 30, "Seconds for a service to become ready.", low=1),
-        Name("PROCESS_STARTUP_WAIT", "float", 10, "Longest wait for readiness after a start, seconds.", low=0),
+        Name(
+            "PROCESS_STARTUP_WAIT", "float", 10, "Longest wait for readiness after a start, seconds.", low=0
+        ),
         Name("PROCESS_RESTORE_ON_RELEASE", "bool", True, "Restart a process that we stopped."),
     ),
     _section(
@@ -256,7 +277,7 @@ _PARSERS = {
 def example() -> str:
     """Return the text of `.env.example`: each name with its default, commented out."""
     lines = [
-        "# Copy what you want to change into `.env` in the data folder (data/ unless --data-dir says otherwise).",
+        "# Copy what you want to change into `.env` in the data folder (data/, or what --data-dir says).",
         "# The environment wins over that file. Times are seconds, sizes as said.",
     ]
     for title, names in SECTIONS:

@@ -164,7 +164,10 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         # redis-py's own timeout of 5 s would end the layer's blocking read on an idle socket.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 15}], "prefix": f"{REDIS_PREFIX}:layer"},
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 15}],
+            "prefix": f"{REDIS_PREFIX}:layer",
+        },
     }
 }
 
@@ -186,6 +189,20 @@ CELERY_WORKER_CONCURRENCY = ENV["LLM_THREADS"]
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
+
+# --- Ollama and the answers -------------------------------------------------------------------------
+
+OLLAMA_URL = ENV["OLLAMA_URL"]
+OLLAMA_ENGINE_URL = ENV["OLLAMA_ENGINE_URL"]
+OLLAMA_DEFAULT_MODEL = ENV["OLLAMA_DEFAULT_MODEL"]
+OLLAMA_NUM_CTX = ENV["OLLAMA_NUM_CTX"]
+OLLAMA_KEEP_ALIVE = ENV["OLLAMA_KEEP_ALIVE"]
+ANSWER_CHECKPOINT = ENV["ANSWER_CHECKPOINT"]
+ANSWER_HEARTBEAT = ENV["ANSWER_HEARTBEAT"]
+ANSWER_STALE = ENV["ANSWER_STALE"]
+ANSWER_UNCLAIMED = ENV["ANSWER_UNCLAIMED"]
+SWEEP_INTERVAL = ENV["SWEEP_INTERVAL"]
+SNAPSHOT_INTERVAL = ENV["SNAPSHOT_INTERVAL"]
 
 # --- Accounts ---------------------------------------------------------------------------------------
 

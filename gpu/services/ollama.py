@@ -277,7 +277,9 @@ class Ollama:
                 session.trust_env = False
                 response = session.request(method, self.url + path, json=body, timeout=wait)
                 if response.status_code != 200:
-                    raise translate(response.status_code, response.content, str((body or {}).get("model", "")))
+                    raise translate(
+                        response.status_code, response.content, str((body or {}).get("model", ""))
+                    )
                 told = response.json()
         except ValueError as error:  # also requests' own JSONDecodeError
             raise errors.GarbledError(str(error)) from error

@@ -1,0 +1,56 @@
+"""Chats and messages as JSON."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from chats.models import Chat, Message
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    """A message; `error` is a sentence in the caller's language."""
+
+    error = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Message
+        fields = (
+            "id", "parent", "role", "kind", "status", "content", "thinking", "model_name", "error_code",
+            "error", "numbers", "created_at", "finished_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ChatSerializer(serializers.ModelSerializer[Chat]):
+    """A chat in a list."""
+
+    class Meta:
+        model = Chat
+        fields = ("id", "title", "model_name", "created_at", "updated_at")
+        read_only_fields = ("id", "created_at", "updated_at")
+
+
+class ChatWithMessagesSerializer(ChatSerializer):
+    """A chat with its thread, from the first message to where it stands."""
+
+    messages = MessageSerializer(many=True, read_only=True, source="thread")
+
+    class Meta(ChatSerializer.Meta):
+        fields = (*ChatSerializer.Meta.fields, "messages")  # type: ignore[assignment]
+
+
+class SendSerializer(serializers.Serializer[object]):
+    """A message to send. `stream` false answers at once; the answer is then read from the chat."""
+
+    content = serializers.CharField(trim_whitespace=False)
+    model = serializers.CharField(required=False, allow_blank=True, max_length=190, default="")
+    stream = serializers.BooleanField(required=False, default=True)
+    client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+
+class SentSerializer(serializers.Serializer[object]):
+    """What a send has made."""
+
+    chat_id = serializers.IntegerField()
+    message = MessageSerializer()
+    answer = MessageSerializer()

@@ -1,0 +1,32 @@
+"""The app's entry in Django."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class ChatsConfig(AppConfig):
+    """Registers how grants are sent, what is swept, and who may follow an answer."""
+
+    name = "chats"
+
+    def ready(self) -> None:
+        """Wire the app's concepts to those of the lower apps."""
+        from celery.signals import worker_shutting_down
+
+        from chats import following, sweep, tasks
+        from chats.pulse import pulse
+        from gpu import arbiter
+        from live import clock, kinds
+
+        arbiter.send_grants_with("message", tasks.generate.delay)
+        clock.add("sweep", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
+        kinds.register(kinds.Kind("message", following.find, stop=following.stop))
+
+        def drain(**_: Any) -> None:
+            pulse().drain()
+
+        worker_shutting_down.connect(drain, weak=False, dispatch_uid="drain answers")

@@ -1,0 +1,32 @@
+"""What a page or a script sends with a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import AppError, Code
+
+
+class SendForm(forms.Form):
+    """A message of the composer."""
+
+    content = forms.CharField(required=False, strip=False)
+    model = forms.CharField(required=False, max_length=190)
+    client_id = forms.UUIDField(required=False)
+
+
+def read_send(data: Any) -> dict[str, Any]:
+    """Return the composer's fields. Raises AppError invalid."""
+    form = SendForm(data)
+    if not form.is_valid():
+        raise AppError(
+            _("Something here is not as it should be."), code=Code.INVALID, fields=dict(form.errors)
+        )
+    return {
+        "content": form.cleaned_data["content"],
+        "model_name": form.cleaned_data["model"],
+        "client_id": form.cleaned_data["client_id"],
+    }

@@ -1,0 +1,159 @@
+"""Chats and their messages. The message's row is the truth; the broker and the log are hints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from chats import sentences
+
+TITLE_LENGTH = 120
+
+
+class ChatQuerySet(models.QuerySet["Chat"]):
+    """Chats as people see them."""
+
+    def visible_to(self, user: Any) -> ChatQuerySet:
+        """Return the chats that `user` may see; an anonymous person sees none."""
+        return self.filter(user_id=user.pk, deleted_at=None) if user.pk else self.none()
+
+    def recent(self) -> ChatQuerySet:
+        """Return the newest first, with whether an answer is running (`running`)."""
+        running = models.Exists(Message.objects.filter(live_in=models.OuterRef("pk")))
+        return self.annotate(running=running).order_by("-updated_at", "-pk")
+
+
+class Chat(models.Model):
+    """A conversation; its messages form a tree and `leaf` is where it stands."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chats")
+    title = models.CharField(_("title"), max_length=TITLE_LENGTH, blank=True)
+    model_name = models.CharField(_("model"), max_length=190, blank=True)
+    leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ChatQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("chat")
+        verbose_name_plural = _("chats")
+        indexes = [models.Index(fields=["user", "deleted_at", "-updated_at"], name="chat_of_user")]
+
+    def __str__(self) -> str:
+        return self.title or str(_("New chat"))
+
+    def get_absolute_url(self) -> str:
+        return reverse("chats:chat", args=[self.pk])
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages as people and sweeps see them."""
+
+    def visible_to(self, user: Any) -> MessageQuerySet:
+        """Return the messages of chats that `user` may see."""
+        if not user.pk:
+            return self.none()
+        return self.filter(chat__user_id=user.pk, chat__deleted_at=None, deleted_at=None)
+
+    def held_by(self, claim: str) -> MessageQuerySet:
+        """Return the answers that the worker's `claim` still holds."""
+        return self.filter(claim=claim)
+
+
+class Message(models.Model):
+    """A person's message or a model's answer; an answer's `status` is its state."""
+
+    class Role(models.TextChoices):
+        USER = "user", _("user")
+        ASSISTANT = "assistant", _("assistant")
+
+    class Kind(models.TextChoices):
+        ANSWER = "answer", _("answer")
+        PICTURE = "picture", _("picture")
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        WAITING = "waiting", _("waiting")
+        STREAMING = "streaming", _("streaming")
+        COMPLETE = "complete", _("complete")
+        STOPPED = "stopped", _("stopped")
+        FAILED = "failed", _("failed")
+        INTERRUPTED = "interrupted", _("interrupted")
+
+    UNCLAIMED = (Status.QUEUED, Status.WAITING)
+    RUNNING = (*UNCLAIMED, Status.STREAMING)
+    UNFINISHED = (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
+
+    chat = models.ForeignKey(Chat, models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    role = models.CharField(max_length=16, choices=Role)
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.ANSWER)
+    status = models.CharField(max_length=16, choices=Status, default=Status.COMPLETE)
+    content = models.TextField(blank=True)
+    thinking = models.TextField(blank=True)
+    html = models.TextField(blank=True, editable=False)
+    model_name = models.CharField(max_length=190, blank=True)
+    client_id = models.UUIDField(null=True)
+    live_in = models.OneToOneField(Chat, models.SET_NULL, null=True, related_name="running_message")
+    claim = models.CharField(max_length=32, null=True)
+    sent_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=32, blank=True)
+    error_about = models.JSONField(default=dict)
+    numbers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    edited_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [models.UniqueConstraint(fields=["author", "client_id"], name="sent_once")]
+        indexes = [models.Index(fields=["status", "heartbeat_at"], name="message_liveness")]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pk}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in self.RUNNING
+
+    @property
+    def is_answer(self) -> bool:
+        return self.role == self.Role.ASSISTANT
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether the model can go on where this answer ends."""
+        cut = self.status in self.UNFINISHED or self.numbers.get("done_reason") == "length"
+        return self.is_answer and cut and bool(self.content)
+
+    @property
+    def can_try_again(self) -> bool:
+        return self.is_answer and self.status in self.UNFINISHED
+
+    @property
+    def error(self) -> str:
+        """Return what happened, whether the work is safe and what to do; "" when all is well."""
+        return sentences.explain(self.status, self.error_code, self.error_about)
+
+    @property
+    def notices(self) -> list[str]:
+        """Return what the person should know about a finished answer."""
+        return sentences.notices(self.numbers)
+
+    @property
+    def numbers_lines(self) -> list[tuple[str, str]]:
+        """Return the answer's own numbers, with their labels."""
+        return sentences.number_lines(self.numbers)

@@ -1,0 +1,63 @@
+"""What the conversation page shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from chats.models import Chat, Message
+from chats.rendering import render_message
+from chats.threads import read_thread
+from gpu import snapshot
+from gpu.suggestions import card_memory_gb, suggest
+
+SIDEBAR = 100  # chats in the list
+
+SERVICE_SENTENCES: dict[str, str | Promise] = {
+    snapshot.STARTING: _("The app is looking for Ollama."),
+    snapshot.DOWN: _("Ollama does not answer at %(url)s. What you send is kept and can be answered later."),
+    snapshot.NO_MODELS: _("Ollama is there, but no model is installed yet."),
+    snapshot.READY: "",
+}
+
+
+def sidebar(user: Any) -> list[Chat]:
+    """Return the chats of the list, newest first."""
+    return list(Chat.objects.visible_to(user).recent()[:SIDEBAR])
+
+
+def shown(messages: list[Message]) -> list[Message]:
+    """Return the messages with their HTML ready."""
+    for message in messages:
+        message.html = render_message(message)
+    return messages
+
+
+def page(user: Any, chat: Chat | None = None) -> dict[str, Any]:
+    """Return the context of `chats/page.html`."""
+    seen = snapshot.read()
+    models = seen.chat_models()
+    chosen = (chat.model_name if chat else "") or seen.default_model()
+    return {
+        "chats": sidebar(user),
+        "chat": chat,
+        "thread": shown(read_thread(chat)) if chat else [],
+        "models": models,
+        "model_name": chosen,
+        "service": service(seen),
+        "suggestions": suggest(card_memory_gb()) if seen.state == snapshot.NO_MODELS else [],
+        "engine_notice": seen.is_engine,
+    }
+
+
+def service(seen: snapshot.Snapshot) -> dict[str, str]:
+    """Return how Ollama is, in words."""
+    sentence = str(SERVICE_SENTENCES[seen.state])
+    return {
+        "state": seen.state,
+        "kind": seen.kind or "none",
+        "url": seen.url,
+        "sentence": sentence % {"url": seen.url} if "%(" in sentence else sentence,
+    }

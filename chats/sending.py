@@ -1,0 +1,202 @@
+"""What people do in a chat: send, try again, continue, stop, rename, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import AppError, Code
+from chats import stopping
+from chats.models import TITLE_LENGTH, Chat, Message
+from gpu import arbiter, snapshot
+from live import log
+from live.events import tell_user
+from live.redis import RedisError
+
+LONGEST_MESSAGE = 200_000  # characters
+TITLE_WORDS = 60
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message and the answer that it asked for."""
+
+    chat: Chat
+    message: Message
+    answer: Message
+
+
+class BusyError(AppError):
+    """An answer is running in this chat already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("An answer is still being written in this chat. Wait for it, or stop it."), code=Code.BUSY
+        )
+
+
+def send_message(
+    chat: Chat | None, *, author: Any, content: str, model_name: str = "", client_id: UUID | None = None
+) -> Sent:
+    """Store a message and ask for its answer; without a chat a new one begins.
+
+    The same `client_id` again returns what the first call made. Raises AppError (invalid, busy).
+    """
+    content = _checked(content)
+    if client_id and (before := _sent_before(author, client_id)):
+        return before
+    try:
+        return _store(chat, author=author, content=content, model_name=model_name, client_id=client_id)
+    except IntegrityError:
+        if client_id and (before := _sent_before(author, client_id)):
+            return before
+        raise BusyError from None
+
+
+def _checked(content: str) -> str:
+    content = content.replace("\r\n", "\n").replace("\x00", "").strip()
+    if not content:
+        raise AppError(
+            _("Write something first."), code=Code.INVALID, fields={"content": [_("It is empty.")]}
+        )
+    if len(content) > LONGEST_MESSAGE:
+        sentence = _("This is too long: %(n)d characters, at most %(most)d.")
+        raise AppError(sentence % {"n": len(content), "most": LONGEST_MESSAGE}, code=Code.TOO_LARGE)
+    return content
+
+
+def _sent_before(author: Any, client_id: UUID) -> Sent | None:
+    message = Message.objects.select_related("chat").filter(author=author, client_id=client_id).first()
+    if message is None:
+        return None
+    answer = message.children.order_by("pk").first()
+    return Sent(message.chat, message, answer) if answer else None
+
+
+@transaction.atomic
+def _store(chat: Chat | None, *, author: Any, content: str, model_name: str, client_id: UUID | None) -> Sent:
+    now = timezone.now()
+    if chat is None:
+        chat = Chat.objects.create(user=author, title=title_from(content), updated_at=now)
+    message = Message.objects.create(
+        chat=chat,
+        parent_id=chat.leaf_id,
+        author=author,
+        role=Message.Role.USER,
+        content=content,
+        client_id=client_id,
+        finished_at=now,
+    )
+    name = model_name or chat.model_name or snapshot.read().default_model()
+    return Sent(chat, message, _ask(chat, message, author=author, model_name=name))
+
+
+def _ask(chat: Chat, message: Message, *, author: Any, model_name: str) -> Message:
+    """Make the queued answer under `message` and put its ticket in line on commit."""
+    now = timezone.now()
+    answer = Message.objects.create(
+        chat=chat,
+        parent=message,
+        author=author,
+        role=Message.Role.ASSISTANT,
+        status=Message.Status.QUEUED,
+        model_name=model_name,
+        live_in=chat,
+        sent_at=now,
+    )
+    chat.leaf, chat.model_name, chat.updated_at = answer, model_name, now
+    chat.title = chat.title or title_from(message.content)
+    chat.save(update_fields=["leaf", "model_name", "updated_at", "title"])
+    _queue(answer)
+    return answer
+
+
+def _queue(answer: Message) -> None:
+    tell_user(answer.author_id, "answer", chat=answer.chat_id, message=answer.parent_id, answer=answer.pk)
+    ticket = arbiter.Ticket("message", answer.pk, answer.author_id)
+    transaction.on_commit(lambda: arbiter.enqueue(ticket))
+
+
+def try_again(answer: Message, *, model_name: str = "") -> Sent:
+    """Ask for another answer beside this one. Raises AppError busy."""
+    chat, message = answer.chat, answer.parent
+    if message is None:
+        raise AppError(_("There is no such message."), code=Code.NOT_FOUND)
+    try:
+        with transaction.atomic():
+            name = model_name or answer.model_name
+            return Sent(chat, message, _ask(chat, message, author=chat.user, model_name=name))
+    except IntegrityError:
+        raise BusyError from None
+
+
+def continue_answer(answer: Message) -> Message:
+    """Have the model go on where the answer ends. Raises AppError (busy, stale)."""
+    if not answer.can_continue:
+        raise AppError(_("This answer has nothing to continue."), code=Code.STALE)
+    _forget_log(answer)
+    try:
+        with transaction.atomic():
+            moved = Message.objects.filter(pk=answer.pk, status=answer.status).update(
+                status=Message.Status.QUEUED,
+                live_in=answer.chat_id,
+                claim=None,
+                error_code="",
+                html="",
+                sent_at=timezone.now(),
+            )
+            if moved:
+                Chat.objects.filter(pk=answer.chat_id).update(updated_at=timezone.now())
+                _queue(answer)
+    except IntegrityError:
+        raise BusyError from None
+    answer.refresh_from_db()
+    return answer
+
+
+def _forget_log(answer: Message) -> None:
+    """Drop the ended log, so that who joins does not meet its old end."""
+    try:
+        log.forget("message", answer.pk)
+    except RedisError:
+        raise AppError(
+            _("The app's short-term memory is restarting. Nothing is lost; try again in a moment."),
+            code=Code.UNAVAILABLE,
+        ) from None
+
+
+def stop_answer(answer: Message) -> None:
+    """Stop an answer; what was written is kept. One that has ended is left as it is."""
+    stopping.stop(answer.pk)
+
+
+def rename_chat(chat: Chat, *, title: str) -> None:
+    """Give the chat a title of the person's own; an empty one changes nothing."""
+    title = " ".join(title.split())[:TITLE_LENGTH]
+    if title:
+        chat.title = title
+        chat.save(update_fields=["title"])
+        tell_user(chat.user_id, "title", chat=chat.pk, title=title)
+
+
+def delete_chat(chat: Chat) -> None:
+    """Take the chat out of sight; it can be brought back for 30 days. A running answer is stopped."""
+    running = chat.messages.filter(live_in=chat).first()
+    if running:
+        stopping.stop(running.pk)
+    chat.deleted_at = timezone.now()
+    chat.save(update_fields=["deleted_at"])
+    tell_user(chat.user_id, "chats")
+
+
+def title_from(content: str) -> str:
+    """Return the beginning of a message as a title, cut at a word."""
+    line = " ".join(content.split())
+    if len(line) <= TITLE_WORDS:
+        return line
+    return line[:TITLE_WORDS].rsplit(" ", 1)[0].rstrip(".,;:") + "…"

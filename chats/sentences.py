@@ -1,0 +1,91 @@
+"""Every state and failure in words: what happened, is the work safe, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+Sentence = str | Promise
+
+ERRORS: dict[str, Sentence] = {
+    "service_down": _(
+        "Ollama does not answer at %(url)s. Your message is saved; try again when Ollama is running."
+    ),
+    "service_busy": _("Ollama's own queue is full. Your message is saved; try again in a minute."),
+    "service_refused": _(
+        "Ollama refuses calls under this host name. Your message is saved. The operator can set"
+        " OLLAMA_URL to an IP address, or OLLAMA_HOST=0.0.0.0 for Ollama."
+    ),
+    "service_failed": _("Ollama met an error of its own. What was written is kept; try again."),
+    "model_missing": _(
+        "The model %(model)s is not installed any more. Your message is saved; choose another model"
+        " and try again."
+    ),
+    "model_failed": _("The model broke off in mid-answer. What was written is kept; continue or try again."),
+    "context_full": _(
+        "The conversation is longer than this model can read at once. Your message is saved; shorten it or"
+        " choose a model with a larger window."
+    ),
+    "garbled": _("Ollama sent something that is no answer. What was written is kept; try again."),
+    "cut_off": _(
+        "The connection to Ollama broke in mid-answer. What was written is kept; continue or try again."
+    ),
+    "ended_early": _(
+        "Ollama ended the answer early, usually because the model repeated itself."
+        " What was written is kept; continue or try again."
+    ),
+    "no_model": _("No model is installed yet. Your message is saved; try again when there is one."),
+    "worker_lost": _(
+        "The answer was interrupted by a restart. What was written is kept; continue when you like."
+    ),
+    "unexpected": _("Something unforeseen went wrong. What was written is kept; try again."),
+}
+
+STATUSES: dict[str, Sentence] = {
+    "stopped": _("Stopped."),
+    "failed": _("The answer failed. What was written is kept; try again."),
+    "interrupted": _("The answer was interrupted. What was written is kept; continue when you like."),
+}
+
+
+def explain(status: str, code: str, about: dict[str, Any]) -> str:
+    """Return the sentence for an answer's state; "" for one that runs or is complete."""
+    sentence = ERRORS.get(code) or STATUSES.get(status)
+    if status not in STATUSES or sentence is None:
+        return ""
+    named = {"url": "Ollama", "model": "", **about}
+    return str(sentence) % named if "%(" in str(sentence) else str(sentence)
+
+
+def notices(numbers: dict[str, Any]) -> list[str]:
+    """Return what should be known of a finished answer besides its text."""
+    lines = []
+    if left := numbers.get("left_out"):
+        text = ngettext("%(n)d older message was not sent.", "%(n)d older messages were not sent.", left)
+        lines.append(text % {"n": left})
+    if numbers.get("done_reason") == "length":
+        lines.append(str(_("The answer reached its greatest length; it can be continued.")))
+    return lines
+
+
+def number_lines(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return label and value of each number that was measured."""
+    lines: list[tuple[Sentence, str]] = []
+    if first := numbers.get("first_token"):
+        lines.append((_("first token"), _seconds(first)))
+    if tokens := numbers.get("tokens"):
+        lines.append((_("tokens"), str(tokens)))
+    if speed := numbers.get("speed"):
+        lines.append((_("speed"), str(_("%(n)s tokens/s") % {"n": f"{speed:.0f}"})))
+    if load := numbers.get("load"):
+        lines.append((_("loading"), _seconds(load)))
+    if numbers.get("prompt_tokens") and numbers.get("num_ctx"):
+        lines.append((_("context"), f"{numbers['prompt_tokens']} / {numbers['num_ctx']}"))
+    return [(str(label), value) for label, value in lines]
+
+
+def _seconds(value: float) -> str:
+    return str(_("%(n)s s") % {"n": f"{value:.1f}" if value < 10 else f"{value:.0f}"})

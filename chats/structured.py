@@ -1,0 +1,111 @@
+"""Answers in a given shape: JSON from any model, whatever it does to it.
+
+Some models think although told not to, some ignore `format`, some wrap JSON in prose.
+So JSON is looked for in the answer, checked, asked for once more, and else the
+defaults stand, with a notice that they do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gpu.models import settings_for
+from gpu.services.errors import ServiceError
+from gpu.services.ollama import Ask, Ollama
+from gpu.snapshot import Known
+
+logger = logging.getLogger(__name__)
+
+THINKING_ROOM = 1024  # tokens for models whose thinking can't be turned off
+ANSWER_ROOM = 512
+TIMEOUT = 120.0  # seconds
+
+Json = dict[str, Any]
+Check = Callable[[Json], Json]
+
+
+@dataclass(frozen=True)
+class Structured:
+    """The checked data; `notice` is the code of why the defaults stand, "" when the model answered."""
+
+    data: Json
+    notice: str = ""
+
+
+def ask_for_json(
+    url: str,
+    *,
+    model: Known,
+    messages: list[Json],
+    schema: Json,
+    check: Check,
+    defaults: Json,
+    timeout: float = TIMEOUT,
+) -> Structured:
+    """Return what the model answers in the shape of `schema`, as `check` returns it.
+
+    `check` raises ValueError for what it can't use. Never raises itself: `notice` is then
+    `unreachable` (the service failed) or `unusable` (two answers were no use).
+    """
+    asked = list(messages)
+    try:
+        for _attempt in range(2):
+            text, _numbers = Ollama(url).complete(_ask(model, asked, schema), timeout)
+            found = find_json(text, check)
+            if found is not None:
+                return Structured(found)
+            asked = [*messages, {"role": "assistant", "content": text}, _repair(schema)]
+    except ServiceError as error:
+        logger.warning("a structured answer failed: %s", error)
+        return Structured(defaults, "unreachable")
+    return Structured(defaults, "unusable")
+
+
+def find_json(text: str, check: Check) -> Json | None:
+    """Return the last JSON object in `text` that passes `check`, else None."""
+    found = None
+    for candidate in _objects(text):
+        try:
+            found = check(candidate)
+        except (ValueError, TypeError, KeyError):
+            continue
+    return found
+
+
+def _objects(text: str) -> Iterator[Json]:
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except ValueError:
+            at = text.find("{", at + 1)
+            continue
+        if isinstance(value, dict):
+            yield value
+        at = text.find("{", end)
+
+
+def _ask(model: Known, messages: list[Json], schema: Json) -> Ask:
+    row = settings_for(model.name)
+    cannot_stop_thinking = model.family == "gptoss"
+    return Ask(
+        model=model.name,
+        messages=messages,
+        num_ctx=row.window(model.context_length),
+        keep_alive=row.stays_loaded(),
+        think="low" if cannot_stop_thinking and model.thinks else False,
+        num_predict=ANSWER_ROOM + (THINKING_ROOM if model.thinks else 0),
+        format=schema,
+        options={"temperature": 0.2},
+    )
+
+
+def _repair(schema: Json) -> Json:
+    return {
+        "role": "user",
+        "content": "Answer with one JSON object of this shape and nothing else: " + json.dumps(schema),
+    }

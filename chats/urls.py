@@ -1,0 +1,22 @@
+"""The app's addresses."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from chats import views
+
+app_name = "chats"
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("chats/send/", views.send_new, name="send_new"),
+    path("chats/list/", views.chat_list, name="list"),
+    path("chats/<int:chat_id>/", views.chat, name="chat"),
+    path("chats/<int:chat_id>/send/", views.send, name="send"),
+    path("chats/<int:chat_id>/rename/", views.rename, name="rename"),
+    path("chats/<int:chat_id>/delete/", views.delete, name="delete"),
+    path("chats/<int:chat_id>/messages/<int:message_id>/", views.message, name="message"),
+    path("chats/<int:chat_id>/messages/<int:message_id>/stop/", views.stop, name="stop"),
+    path("chats/<int:chat_id>/messages/<int:message_id>/again/", views.again, name="again"),
+    path("chats/<int:chat_id>/messages/<int:message_id>/continue/", views.go_on, name="continue"),
+]

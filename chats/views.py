@@ -1,0 +1,132 @@
+"""The pages of a conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.http import AuthenticatedRequest, wants_json
+from chats import access, pages, sending
+from chats.forms import read_send
+from chats.models import Chat, Message
+
+
+@require_GET
+@login_required
+def home(request: AuthenticatedRequest) -> HttpResponse:
+    """Show an empty conversation."""
+    return render(request, "chats/page.html", pages.page(request.user))
+
+
+@require_GET
+@login_required
+def chat(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
+    """Show a conversation as it stands."""
+    return render(
+        request, "chats/page.html", pages.page(request.user, access.get_chat(request.user, chat_id))
+    )
+
+
+@require_GET
+@login_required
+def chat_list(request: AuthenticatedRequest) -> HttpResponse:
+    """Return the sidebar's list."""
+    current = request.GET.get("chat", "")
+    chosen = (
+        Chat.objects.visible_to(request.user).filter(pk=int(current)).first() if current.isdecimal() else None
+    )
+    return render(request, "chats/_list.html", {"chats": pages.sidebar(request.user), "chat": chosen})
+
+
+@require_GET
+@login_required
+def message(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
+    """Return one message as it is now."""
+    found = access.get_message(request.user, message_id, chat_id=chat_id)
+    return render(request, "chats/_message.html", {"message": pages.shown([found])[0], "chat": found.chat})
+
+
+@require_POST
+@login_required
+def send_new(request: AuthenticatedRequest) -> HttpResponse:
+    """Begin a conversation with a message."""
+    return _sent(request, sending.send_message(None, author=request.user, **read_send(request.POST)))
+
+
+@require_POST
+@login_required
+def send(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
+    """Send a message in a conversation."""
+    found = access.get_chat(request.user, chat_id)
+    return _sent(request, sending.send_message(found, author=request.user, **read_send(request.POST)))
+
+
+@require_POST
+@login_required
+def again(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
+    """Ask for another answer."""
+    answer = access.get_answer(request.user, message_id, chat_id=chat_id)
+    sent = sending.try_again(answer, model_name=request.POST.get("model", "")[:190])
+    return _answer(request, sent.answer)
+
+
+@require_POST
+@login_required
+def go_on(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
+    """Have the model go on where its answer ends."""
+    answer = access.get_answer(request.user, message_id, chat_id=chat_id)
+    return _answer(request, sending.continue_answer(answer))
+
+
+@require_POST
+@login_required
+def stop(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
+    """Stop an answer."""
+    answer = access.get_answer(request.user, message_id, chat_id=chat_id)
+    sending.stop_answer(answer)
+    return HttpResponse(status=204) if wants_json(request) else redirect(answer.chat)
+
+
+@require_POST
+@login_required
+def rename(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
+    """Give a chat another title."""
+    found = access.get_chat(request.user, chat_id)
+    sending.rename_chat(found, title=request.POST.get("title", ""))
+    return HttpResponse(status=204) if wants_json(request) else redirect(found)
+
+
+@require_POST
+@login_required
+def delete(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
+    """Take a chat out of sight."""
+    sending.delete_chat(access.get_chat(request.user, chat_id))
+    return HttpResponse(status=204) if wants_json(request) else redirect("chats:home")
+
+
+def _sent(request: AuthenticatedRequest, sent: sending.Sent) -> HttpResponse:
+    if not wants_json(request):
+        return redirect(sent.chat)
+    html = _html(request, "chats/_turn.html", sent.chat, sent.message, sent.answer)
+    return _told(sent.chat, sent.answer, html)
+
+
+def _answer(request: AuthenticatedRequest, answer: Message) -> HttpResponse:
+    if not wants_json(request):
+        return redirect(answer.chat)
+    return _told(answer.chat, answer, _html(request, "chats/_message.html", answer.chat, answer))
+
+
+def _told(chat: Chat, answer: Message, html: str) -> HttpResponse:
+    told: dict[str, Any] = {"chat": chat.pk, "message": answer.parent_id, "answer": answer.pk}
+    return JsonResponse({**told, "url": chat.get_absolute_url(), "html": html})
+
+
+def _html(request: AuthenticatedRequest, template: str, chat: Chat, *messages: Message) -> str:
+    thread = pages.shown(list(messages))
+    return render_to_string(template, {"chat": chat, "thread": thread, "message": thread[0]}, request)

@@ -1,0 +1,28 @@
+"""The project's own entry in Django: what each worker process does besides its tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+
+
+class OllamaChatConfig(AppConfig):
+    """Starts a worker's sign of life, and the clock in the one that keeps house."""
+
+    name = "ollamachat"
+
+    def ready(self) -> None:
+        """Wait for the worker to be ready, if this process becomes one."""
+        from celery.signals import worker_ready
+
+        worker_ready.connect(_begin, weak=False, dispatch_uid="begin")
+
+
+def _begin(sender: Any, **_: Any) -> None:
+    from live import alive, clock
+
+    name = str(sender.hostname).partition("@")[0]
+    alive.keep_saying(name)
+    if name == "upkeep":
+        clock.start()

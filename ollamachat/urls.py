@@ -1,0 +1,29 @@
+"""Every address of the app."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+
+from ollamachat import health
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.urls_allauth")),
+    path("api/auth/", include("accounts.api.urls")),
+    path("api/chats", include("chats.api.urls")),
+    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    re_path(r"^redoc/?$", SpectacularRedocView.as_view(), name="redoc"),
+    path("", include("accounts.urls")),
+    path("", include("gpu.urls")),
+    path("", include("chats.urls")),
+]
+
+handler400 = "accounts.error_pages.bad_request"
+handler403 = "accounts.error_pages.forbidden"
+handler404 = "accounts.error_pages.not_found"
+handler500 = "accounts.error_pages.server_error"
