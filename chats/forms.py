@@ -22,9 +22,8 @@ def read_send(data: Any) -> dict[str, Any]:
     """Return the composer's fields. Raises AppError invalid."""
     form = SendForm(data)
     if not form.is_valid():
-        raise AppError(
-            _("Something here is not as it should be."), code=Code.INVALID, fields=dict(form.errors)
-        )
+        fields = {name: [str(line) for line in lines] for name, lines in form.errors.items()}
+        raise AppError(_("Something here is not as it should be."), code=Code.INVALID, fields=fields)
     return {
         "content": form.cleaned_data["content"],
         "model_name": form.cleaned_data["model"],

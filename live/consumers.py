@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -15,7 +14,6 @@ from live.tail import BEGINNING, Following, Mailbox, tail
 
 NOT_SIGNED_IN = 4401
 MOST_FOLLOWED = 64  # streams a socket may follow
-SEQ = re.compile(r"\d{1,20}(-\d{1,20})?")
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -57,8 +55,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._refuse(frame, "invalid", "This frame is not understood.")
 
     async def _join(self, kind: kinds.Kind, identity: int | str, after: str) -> None:
-        named = {"kind": kind.name, "id": identity}
-        if not SEQ.fullmatch(after) or len(self.followed) >= MOST_FOLLOWED:
+        named: log.Frame = {"kind": kind.name, "id": identity}
+        if not log.is_seq(after) or len(self.followed) >= MOST_FOLLOWED:
             self._refuse(named, "invalid", "This frame is not understood.")
             return
         found = await database_sync_to_async(kind.find)(self.scope["user"], str(identity))

@@ -9,6 +9,7 @@ harmless: a reader that holds more than the offset cuts back and appends.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,16 @@ from typing import Any
 from live.redis import client, key
 
 KEPT_AFTER_END = 3600  # seconds that a finished log stays readable
+SEQ = re.compile(r"\d{1,20}(-\d{1,20})?")
 GROWING = ("text", "thinking")
 
 Frame = dict[str, Any]
 Entry = tuple[str, dict[str, str]]
+
+
+def is_seq(text: str) -> bool:
+    """Return whether `text` can be a frame's seq."""
+    return bool(SEQ.fullmatch(text))
 
 
 def stream_key(kind: str, identity: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,12 +11,6 @@ from live import log
 from live.tail import BEGINNING, follow
 
 SIGN_OF_LIFE = b": still here\n\n"
-SEQ = re.compile(r"\d{1,20}(-\d{1,20})?")
-
-
-def is_seq(text: str) -> bool:
-    """Return whether `text` can be a frame's seq."""
-    return bool(SEQ.fullmatch(text))
 
 
 def respond(*, kind: str, identity: object, after: str, opening: log.Frame | None = None) -> Any:
@@ -43,11 +36,11 @@ def _event(frame: log.Frame) -> bytes:
     return f"{name}event: {frame['type']}\ndata: {log.encode(frame)}\n\n".encode()
 
 
-def respond_ended(identity: object, data: log.Frame) -> Any:
+def respond_ended(identity: object, content: str, status: str) -> Any:
     """Return the events of something that is over: its whole text, then its end."""
     named = {"kind": "message", "id": identity}
-    text = {**named, "type": "text", "offset": 0, "text": data["content"]}
-    end = {**named, "type": "end", "status": data["status"]}
+    text = {**named, "type": "text", "offset": 0, "text": content}
+    end = {**named, "type": "end", "status": status}
     response = HttpResponse(_event(text) + _event(end), content_type="text/event-stream; charset=utf-8")
     response["Cache-Control"] = "no-store"
     return response

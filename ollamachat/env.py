@@ -251,7 +251,7 @@ def _parse_bool(name: Name, text: str) -> bool:
 
 def _parse_url(name: Name, text: str) -> str:
     try:
-        usable = not text or (urlsplit(text).scheme and urlsplit(text).hostname)
+        usable = not text or bool(urlsplit(text).scheme and urlsplit(text).hostname)
     except ValueError:
         usable = False
     if not usable:

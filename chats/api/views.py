@@ -24,7 +24,7 @@ from chats.api.serializers import (
 )
 from chats.models import Chat
 from chats.threads import read_thread
-from live import sse
+from live import log, sse
 
 
 class AnyAccept(BaseContentNegotiation):
@@ -100,7 +100,8 @@ class Events(APIView):
     def get(self, request: Request, chat_id: int, message_id: int) -> HttpResponseBase:
         answer = access.get_answer(request.user, message_id, chat_id=chat_id)
         if not answer.is_running:
-            return sse.respond_ended(answer.pk, {"status": answer.status, "content": answer.content})
+            ended: HttpResponseBase = sse.respond_ended(answer.pk, answer.content, answer.status)
+            return ended
         return _stream(request, answer.pk, None)
 
 
@@ -116,7 +117,7 @@ class Stop(APIView):
 def _stream(request: Request, answer_id: int, opening: dict[str, Any] | None) -> HttpResponseBase:
     after = request.headers.get("Last-Event-ID", "")
     response: HttpResponseBase = sse.respond(
-        kind="message", identity=answer_id, after=after if sse.is_seq(after) else "", opening=opening
+        kind="message", identity=answer_id, after=after if log.is_seq(after) else "", opening=opening
     )
     return response
 
