@@ -1,0 +1,3 @@
+"""Commands for whoever runs the app."""
+
+from __future__ import annotations

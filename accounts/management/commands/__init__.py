@@ -1,0 +1,3 @@
+"""The commands themselves."""
+
+from __future__ import annotations

@@ -1,0 +1,40 @@
+"""The language of a request, and the one way an error reaches a person."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django.utils.deprecation import MiddlewareMixin
+
+from accounts import error_pages
+
+
+class LanguageMiddleware(MiddlewareMixin):
+    """Speaks the person's language: their own choice, this browser's, or what it asks for."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        translation.activate(_language_of(request))
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
+
+
+def _language_of(request: HttpRequest) -> str:
+    # Whoever has no session cookie is nobody: no need to ask the database.
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+        chosen = request.user.language
+        if chosen in dict(settings.LANGUAGES):
+            return chosen
+    return translation.get_language_from_request(request)
+
+
+class ErrorPageMiddleware(MiddlewareMixin):
+    """Turns the errors that people may be told into a page, or into JSON for a script."""
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        error = error_pages.told(exception)
+        return error_pages.respond(request, error) if error else None
