@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
-
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
@@ -69,7 +67,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._replay_ended(stream, named, after, found.over)
             return
         self.followed[(kind.name, str(identity))] = await tail().join(
-            self.mailbox, stream=stream, **_as_joiner(named), after=after, history=kind.history
+            self.mailbox,
+            stream=stream,
+            kind=kind.name,
+            identity=identity,
+            after=after,
+            history=kind.history,
         )
 
     async def _replay_ended(self, stream: str, named: log.Frame, after: str, over: log.Frame) -> None:
@@ -86,7 +89,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             tail().leave(following)
 
     def _refuse(self, frame: log.Frame, code: str, message: str) -> None:
-        named = {name: frame[name] for name in ("kind", "id") if name in frame}
+        named: log.Frame = {name: frame[name] for name in ("kind", "id") if name in frame}
         if self.relay:
             self.mailbox.put({**named, "type": "error", "code": code, "message": message})
 
@@ -102,7 +105,3 @@ def _parse(text: str | None) -> log.Frame:
     except ValueError:
         return {}
     return frame if isinstance(frame, dict) else {}
-
-
-def _as_joiner(named: log.Frame) -> dict[str, Any]:
-    return {"kind": named["kind"], "identity": named["id"]}
