@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import links
 from accounts.fields import fold_username
-from accounts.models import Role, User
+from accounts.models import LinkPurpose, Role, User
 
 # The admin's own page for signing in would go around the limits of the door.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -104,7 +104,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
             "title": _("One-time password link"),
             "person": person,
             "link": public_address(request, reverse("accounts:one_time", args=[token])),
-            "days": links.LIFETIME[links.LinkPurpose.PASSWORD].days,
+            "days": links.LIFETIME[LinkPurpose.PASSWORD].days,
         }
         return render(request, "accounts/admin_link.html", context)
 

@@ -64,7 +64,7 @@ def _page(request: HttpRequest, error: AppError) -> HttpResponse:
     title = str(TITLES.get(error.code, OTHER_TITLE))
     context = {"status": error.status, "title": title, "message": str(error)}
     try:
-        html = render_to_string("error.html", context, request)
+        html: str = render_to_string("error.html", context, request)
     except Exception:
         logger.exception("the error page could not be made")
         html = BARE.format(title=escape(title), message=escape(str(error)))

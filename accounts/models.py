@@ -10,7 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.fields import OptionalEmailField, UsernameField
+from accounts.fields import OptionalEmailField, UsernameField, fold_email, fold_username
 
 USERNAME_LENGTH = 64
 
@@ -109,8 +109,9 @@ class User(AbstractUser):
         return self.is_admin
 
     def clean(self) -> None:
-        """Leave the address alone when there is none: the inherited method wants a string."""
-        self.username = UserManager.normalize_username(self.username)
+        """Fold the name and the address before they are compared with what is there."""
+        self.username = fold_username(self.username)
+        self.email = fold_email(self.email or "")
 
     def get_full_name(self) -> str:
         return self.name or self.username

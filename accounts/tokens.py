@@ -7,7 +7,6 @@ from typing import TypedDict
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -54,6 +53,6 @@ def fresh_access(refresh: str) -> str:
     try:
         token: RefreshToken = RefreshToken(refresh)  # type: ignore[arg-type]
     except TokenError:
-        raise InvalidToken(_("This token is not valid any more. Please sign in again.")) from None
+        raise InvalidToken from None
     JWTAuthentication().get_user(token)
     return str(token.access_token)

@@ -88,7 +88,7 @@ def _only_sentence(fields: Mapping[str, list[Sentence]]) -> Sentence | None:
 
 
 def _throttled(exception: exceptions.Throttled) -> AppError:
-    seconds = math.ceil(exception.wait or 60)
+    seconds = math.ceil(getattr(exception, "wait", None) or 60)
     sentence = ngettext(
         "That was too often. Please try again in %(seconds)d second.",
         "That was too often. Please try again in %(seconds)d seconds.",

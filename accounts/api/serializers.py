@@ -53,7 +53,6 @@ class TokensSerializer(Loose):
 
 
 class _DoorSerializer(Loose):
-    email = serializers.EmailField(required=False, allow_blank=True, default="")
     username = serializers.CharField(required=False, allow_blank=True, default="", max_length=USERNAME_LENGTH)
     password = serializers.CharField(trim_whitespace=False, max_length=LONGEST_PASSWORD)
 
@@ -66,6 +65,7 @@ class _DoorSerializer(Loose):
 class RegisterSerializer(_DoorSerializer):
     """A new account; without a user name one is made from the name or the address."""
 
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -15,7 +17,8 @@ class DoorThrottle(SimpleRateThrottle):
 
     def get_rate(self) -> str:
         """Return the rate as it is set now, e.g. `20/min`."""
-        rate: str = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"][self.scope]
+        framework: dict[str, Any] = settings.REST_FRAMEWORK
+        rate: str = framework["DEFAULT_THROTTLE_RATES"][self.scope]
         return rate
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
