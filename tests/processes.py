@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+import redis
 import requests
 
 from launch import procfile
@@ -145,6 +146,14 @@ class App:
 
         return wait_until(look, seconds)
 
+    def ready(self, seconds: float = 30) -> None:
+        """Return when every process is there and does its work."""
+        wait_until(lambda: _ready(self), seconds)
+
+    def redis(self) -> Any:
+        """Return a client of the app's Redis."""
+        return redis.Redis.from_url(self.environment["REDIS_URL"])
+
     def logs(self) -> str:
         """Return the end of every process's output."""
         return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in self.folder.glob("*.log"))
@@ -209,7 +218,7 @@ def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
         healer = threading.Thread(target=app.heal, daemon=True)
         healer.start()
         try:
-            wait_until(lambda: _ready(app), 60)
+            app.ready(60)
         except AssertionError:
             raise AssertionError(app.logs()) from None
         yield app

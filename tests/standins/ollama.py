@@ -115,6 +115,11 @@ class ScriptedOllama:
         """Queues an answer for the next request (for which `when` holds); others get `default`."""
         self._queue.append((when, script))
 
+    def reset(self) -> None:
+        """Forgets the calls so far and the answers still queued."""
+        self.calls.clear()
+        self._queue.clear()
+
     def start(self) -> None:
         """Listens, on the same port as before if it had one."""
         self._ready.clear()

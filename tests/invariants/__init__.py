@@ -1,0 +1,1 @@
+"""What must hold whatever dies: the app's real processes, really killed."""
