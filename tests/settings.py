@@ -35,6 +35,8 @@ DATABASES["default"]["TEST"] = {
     "NAME": None if DATABASES["default"].get("HOST") else Path(data) / "test.sqlite3"
 }
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+STATIC_ROOT = Path(data) / "static"
+STATIC_ROOT.mkdir()
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]["door"] = "10000/min"
 ACCOUNT_RATE_LIMITS = False
