@@ -27,3 +27,4 @@ handler400 = "accounts.error_pages.bad_request"
 handler403 = "accounts.error_pages.forbidden"
 handler404 = "accounts.error_pages.not_found"
 handler500 = "accounts.error_pages.server_error"
+handler429 = "accounts.error_pages.too_many"  # allauth asks for it here
