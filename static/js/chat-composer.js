@@ -1,0 +1,135 @@
+// <chat-composer>: what the person writes. It stays in this browser until the server has it.
+import { RequestError, post } from "./http.js";
+import { newId } from "./ids.js";
+import { keep, recall } from "./storage.js";
+import { say } from "./words.js";
+
+const touch = matchMedia("(pointer: coarse)");
+
+class ChatComposer extends HTMLElement {
+  #sending = false;
+  #running = false;
+  #attempt = { id: "", content: "" };
+
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.text = this.querySelector("textarea");
+    this.trouble = this.querySelector(".composer-error");
+    this.sendButton = this.querySelector("[data-send]");
+    this.stopButton = this.querySelector("[data-stop]");
+    this.text.value ||= recall(this.#draft);
+    this.text.addEventListener("input", () => this.#typed());
+    this.text.addEventListener("keydown", (event) => this.#pressed(event));
+    this.form.addEventListener("submit", (event) => this.#submitted(event));
+    this.stopButton.addEventListener("click", () => this.log.stop());
+    document.addEventListener("running-changed", (event) => this.#runningChanged(event.detail.running));
+    this.#fit();
+    if (!touch.matches) this.text.focus({ preventScroll: true });
+  }
+
+  get log() {
+    return document.querySelector("chat-log");
+  }
+
+  /** Puts words into the field, as if they had been typed. */
+  fill(words) {
+    this.text.value = words;
+    this.#typed();
+    this.text.focus();
+  }
+
+  get #draft() {
+    return `draft:${this.dataset.user}:${this.dataset.chat ?? "new"}`;
+  }
+
+  #typed() {
+    keep(this.#draft, this.text.value);
+    this.#fit();
+    this.#tell(null);
+  }
+
+  #fit() {
+    if (CSS.supports("field-sizing", "content")) return;
+    this.text.style.height = "auto";
+    this.text.style.height = `${this.text.scrollHeight}px`;
+  }
+
+  #pressed(event) {
+    const sends = event.key === "Enter" && !event.shiftKey && !event.isComposing && !touch.matches;
+    if (!sends) return;
+    event.preventDefault();
+    this.#send();
+  }
+
+  #submitted(event) {
+    event.preventDefault();
+    this.#send();
+  }
+
+  async #send() {
+    const content = this.text.value;
+    if (!content.trim() || this.#sending) return;
+    if (this.#running) {
+      this.#tell(say("busy"));
+      return;
+    }
+    this.#setSending(true);
+    try {
+      const told = await post(this.form.action, this.#body(content));
+      this.#sent(content, told);
+    } catch (error) {
+      this.#setSending(false);
+      if (!(error instanceof RequestError)) throw error;
+      this.#tell(error.message, { signIn: error.signedOut });
+    }
+  }
+
+  /** The same words are sent again under the same id: a lost answer to a send never doubles a message. */
+  #body(content) {
+    if (this.#attempt.content !== content) this.#attempt = { id: newId(), content };
+    const body = new FormData(this.form);
+    body.set("client_id", this.#attempt.id);
+    return body;
+  }
+
+  #sent(content, told) {
+    this.#attempt = { id: "", content: "" };
+    const added = this.text.value === content ? "" : this.text.value;
+    this.text.value = added;
+    keep(this.#draft, added);
+    this.#tell(null);
+    if (!this.dataset.chat) {
+      location.assign(told.url);
+      return;
+    }
+    this.#setSending(false);
+    this.log.append(told.html);
+    this.#fit();
+  }
+
+  #setSending(sending) {
+    this.#sending = sending;
+    this.sendButton.disabled = sending;
+  }
+
+  #runningChanged(running) {
+    if (this.#running && !running) this.#tell(null);
+    this.#running = running;
+    const hadFocus = [this.sendButton, this.stopButton].includes(document.activeElement);
+    this.sendButton.hidden = running;
+    this.stopButton.hidden = !running;
+    if (hadFocus) this.text.focus({ preventScroll: true });
+  }
+
+  #tell(sentence, { signIn = false } = {}) {
+    this.trouble.hidden = !sentence;
+    this.trouble.textContent = sentence ?? "";
+    if (!signIn) return;
+    const link = document.createElement("a");
+    link.href = `${document.getElementById("main").dataset.signin}?next=${encodeURIComponent(location.pathname)}`;
+    link.textContent = say("sign_in");
+    this.trouble.append(" ", link);
+  }
+}
+
+customElements.define("chat-composer", ChatComposer);

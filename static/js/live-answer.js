@@ -1,0 +1,109 @@
+// One running answer on the page: its frames become text, thoughts and a state, until the final row replaces it.
+import { getPage } from "./http.js";
+import { GrowingText } from "./growing-text.js";
+import { live } from "./live.js";
+import { StreamingMarkdown } from "./markdown.js";
+import { say } from "./words.js";
+
+const RETRY = 1500; // ms between tries to fetch the final answer
+
+export class LiveAnswer {
+  #element;
+  #prose;
+  #shown;
+  #text = new GrowingText();
+  #thinking = new GrowingText();
+  #frame = 0;
+  #ended = false;
+  #leave;
+  #onChange;
+  #onEnd;
+
+  /** `onChange()` is called after each painting, `onEnd(element)` with the final message. */
+  constructor(element, { onChange, onEnd }) {
+    this.#element = element;
+    this.#prose = element.querySelector(".prose");
+    this.#shown = new StreamingMarkdown(this.#prose);
+    this.#onChange = onChange;
+    this.#onEnd = onEnd;
+    this.#leave = live.follow("message", Number(element.dataset.id), (frame) => this.#receive(frame));
+  }
+
+  get element() {
+    return this.#element;
+  }
+
+  /** Stops listening, when the message leaves the page. */
+  drop() {
+    this.#ended = true;
+    this.#leave();
+    cancelAnimationFrame(this.#frame);
+  }
+
+  #receive(frame) {
+    if (this.#ended) return;
+    if (frame.type === "text") this.#grow(this.#text, frame);
+    else if (frame.type === "thinking") this.#grow(this.#thinking, frame);
+    else if (frame.type === "status") this.#showState(frame);
+    else if (frame.type === "notice") this.#showNotice(frame);
+    else if (frame.type === "end" || frame.type === "error") this.#finish();
+  }
+
+  #grow(growing, frame) {
+    const outcome = growing.add(frame);
+    if (outcome === "gap") {
+      live.replay("message", Number(this.#element.dataset.id));
+      return;
+    }
+    if (outcome === "rewound" && growing === this.#text) this.#shown = new StreamingMarkdown(this.#prose);
+    if (frame.text) this.#stateLine?.show(growing === this.#text ? "streaming" : "thinking", {}, beginning(frame));
+    this.#frame ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    this.#frame = 0;
+    if (this.#ended) return;
+    this.#shown.update(this.#text.text);
+    if (this.#thinking.text) {
+      this.#element.querySelector(".fold").hidden = false;
+      this.#element.querySelector(".thoughts").textContent = this.#thinking.text;
+    }
+    this.#onChange();
+  }
+
+  get #stateLine() {
+    return this.#element.querySelector("state-line");
+  }
+
+  #showState(frame) {
+    if (frame.status === "streaming" && this.#stateLine?.dataset.code === "thinking") return;
+    this.#stateLine?.show(frame.status, frame, beginning(frame));
+  }
+
+  #showNotice(frame) {
+    if (frame.code !== "left_out" || this.#element.querySelector(".notice")) return;
+    const line = document.createElement("p");
+    line.className = "notice";
+    line.textContent = say("left_out", frame);
+    this.#prose.before(line);
+  }
+
+  async #finish() {
+    this.drop();
+    for (;;) {
+      try {
+        const page = await getPage(this.#element.dataset.url);
+        this.#onEnd(page.querySelector("chat-message"));
+        return;
+      } catch (error) {
+        if (error.status === 404 || error.signedOut) return;
+        await new Promise((resolve) => setTimeout(resolve, RETRY));
+      }
+    }
+  }
+}
+
+/** A frame's seq begins with the server's time in ms. */
+function beginning(frame) {
+  return Number.parseInt(frame.seq ?? "", 10) || Date.now();
+}

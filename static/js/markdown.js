@@ -1,0 +1,121 @@
+// Markdown while it is written: the same grammar as the server's, sanitised, and only the block that is still
+// open is rendered again each frame. The server's HTML replaces all of it at the end.
+import { dressCode } from "./code-blocks.js";
+
+const ALLOWED = {
+  ALLOWED_TAGS: [
+    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
+    "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+  ],
+  ALLOWED_ATTR: ["class", "data-language", "href", "rel", "start", "target", "title"],
+  ALLOW_DATA_ATTR: false,
+  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  ADD_URI_SAFE_ATTR: ["target", "rel", "start", "data-language", "class"],
+  RETURN_DOM_FRAGMENT: true,
+};
+const NEWLINE = /\r\n?|\n/g;
+
+const markdown = globalThis.markdownit("commonmark", { html: false, breaks: true });
+markdown.enable(["table", "strikethrough"]);
+const { escapeHtml } = markdown.utils;
+const renderFence = (tokens, index) => {
+  const language = tokens[index].info.trim().split(/\s+/)[0].toLowerCase();
+  return `<pre class="code" data-language="${escapeHtml(language)}"><code>${escapeHtml(tokens[index].content)}</code></pre>`;
+};
+markdown.renderer.rules.fence = renderFence;
+markdown.renderer.rules.code_block = renderFence;
+markdown.renderer.rules.image = (tokens, index) => {
+  const source = escapeHtml(tokens[index].attrGet("src") ?? "");
+  return `<a href="${source}" target="_blank" rel="noopener noreferrer nofollow">${escapeHtml(tokens[index].content) || source}</a>`;
+};
+markdown.renderer.rules.link_open = (tokens, index, options, _env, renderer) => {
+  tokens[index].attrSet("target", "_blank");
+  tokens[index].attrSet("rel", "noopener noreferrer nofollow");
+  return renderer.renderToken(tokens, index, options);
+};
+// A column's alignment comes as a style attribute, which the page's policy forbids.
+markdown.core.ruler.push("unstyled", (state) => {
+  for (const token of state.tokens) {
+    if (token.attrs) token.attrs = token.attrs.filter(([name]) => name !== "style");
+  }
+});
+
+export class StreamingMarkdown {
+  #root;
+  #references = {};
+  #frozen = 0; // how much of the text will not be rendered again
+  #open = []; // the nodes of what is rendered again
+  #fence = null; // the text node of a code block that is still open
+
+  constructor(root) {
+    this.#root = root;
+    root.replaceChildren();
+  }
+
+  /** Shows `text`, which begins with all that was shown before. */
+  update(text) {
+    const tail = text.slice(this.#frozen);
+    const tokens = markdown.parse(tail, this.#references);
+    const blocks = splitBlocks(tokens);
+    const starts = lineStarts(tail);
+    const open = firstOpen(blocks, starts.length - 1);
+    if (open > 0) {
+      this.#clearOpen();
+      this.#append(blocks.slice(0, open).flat());
+      this.#frozen += starts[blocks[open][0].map[0]];
+    }
+    this.#showOpen(blocks.slice(open).flat());
+  }
+
+  #showOpen(tokens) {
+    const [token] = tokens;
+    const isFence = tokens.length === 1 && token.type === "fence";
+    if (isFence && this.#fence?.info === token.info) {
+      this.#fence.node.data = token.content;
+      return;
+    }
+    this.#clearOpen();
+    this.#open = this.#append(tokens);
+    if (isFence && token.content) {
+      const code = this.#root.lastElementChild.querySelector("code");
+      this.#fence = { info: token.info, node: code.firstChild };
+    }
+  }
+
+  #clearOpen() {
+    for (const node of this.#open) node.remove();
+    this.#open = [];
+    this.#fence = null;
+  }
+
+  #append(tokens) {
+    const html = markdown.renderer.render(tokens, markdown.options, this.#references);
+    const fragment = globalThis.DOMPurify.sanitize(html, ALLOWED);
+    dressCode(fragment);
+    const nodes = [...fragment.childNodes];
+    this.#root.append(fragment);
+    return nodes;
+  }
+}
+
+/** Returns the tokens by top-level block. */
+function splitBlocks(tokens) {
+  const blocks = [];
+  for (const token of tokens) {
+    if (token.level === 0 && token.nesting >= 0) blocks.push([]);
+    blocks.at(-1).push(token);
+  }
+  return blocks;
+}
+
+function lineStarts(text) {
+  return [0, ...Array.from(text.matchAll(NEWLINE), (match) => match.index + match[0].length)];
+}
+
+/** Returns the first block that may still change: the last one whose first line is whole, at the most. */
+function firstOpen(blocks, wholeLines) {
+  for (let index = blocks.length - 1; index > 0; index -= 1) {
+    if (blocks[index][0].map?.[0] < wholeLines) return index;
+  }
+  return 0;
+}

@@ -1,0 +1,56 @@
+// <pull-card>: a model worth having, its command, and for an admin the download with its progress.
+import { post } from "./http.js";
+import { live } from "./live.js";
+import { number, say } from "./words.js";
+
+class PullCard extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    if (!this.form) return;
+    this.bar = this.querySelector("progress");
+    this.line = this.querySelector(".pulling-text");
+    this.form.addEventListener("submit", (event) => this.#submitted(event));
+    this.leave = live.follow("pull", this.dataset.model, (frame) => this.#receive(frame));
+  }
+
+  disconnectedCallback() {
+    this.leave?.();
+  }
+
+  async #submitted(event) {
+    event.preventDefault();
+    this.#show(say("pull_starting"));
+    try {
+      await post(this.form.action, new FormData(this.form));
+    } catch (error) {
+      this.#fail(error.message);
+    }
+  }
+
+  #receive(frame) {
+    if (frame.type !== "pull") return;
+    if (frame.error) this.#fail(say("pull_failed", { why: frame.error }));
+    else if (frame.done) this.#show(say("pull_done"), 1);
+    else if (frame.total) this.#show(this.#progress(frame), (frame.completed ?? 0) / frame.total);
+    else this.#show(say("pull_finishing"));
+  }
+
+  #progress({ completed = 0, total }) {
+    return say("pull_progress", { done: number(completed / 1e9), total: number(total / 1e9) });
+  }
+
+  #show(sentence, part) {
+    this.form.hidden = true;
+    this.querySelector(".pulling").hidden = false;
+    this.line.textContent = sentence;
+    if (part === undefined) this.bar.removeAttribute("value");
+    else this.bar.value = part;
+  }
+
+  #fail(sentence) {
+    this.#show(sentence, 0);
+    this.form.hidden = false;
+  }
+}
+
+customElements.define("pull-card", PullCard);
