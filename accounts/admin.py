@@ -86,6 +86,16 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         ),
     )
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Admins stay until they are admins no more, so that there always is one."""
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_admin)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """People go one by one: their chats go with them."""
+        return {
+            name: action for name, action in super().get_actions(request).items() if name != "delete_selected"
+        }
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(never_cache(require_POST(self.password_link)))
         return [path("<int:pk>/link/", view, name="accounts_user_link"), *super().get_urls()]

@@ -18,6 +18,9 @@ MOST_FOLLOWED = 64  # streams a socket may follow
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Relays the live log to one page; all that it sends waits in one mailbox."""
 
+    # No channel layer: news come from the log, and a layer's receive would end the socket with Redis.
+    channel_layer_alias = "none"
+
     async def connect(self) -> None:
         """Accept a signed-in person."""
         self.followed: dict[tuple[str, str], Following] = {}

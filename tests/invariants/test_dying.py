@@ -90,7 +90,7 @@ def test_redis_that_comes_back_empty_costs_nothing(app: App, alice: Person) -> N
         app.release("redis")
         app.ready()
         whole = "".join(f"w{n} " for n in range(120))
-        page.hear_end(answer, 30)
+        page.hear_end(answer)
         assert page.text[answer] == whole
         assert app.wait_for_answer(alice, chat, answer)["content"] == whole
 
