@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.db import DatabaseError, connection
@@ -11,6 +12,14 @@ from django.views.decorators.http import require_safe
 from gpu import snapshot
 from live.alive import is_alive
 from live.redis import RedisError, client
+
+
+class NotReadyFilter(logging.Filter):
+    """Keeps the log quiet while a supervisor asks again and again whether the app is ready."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is worth a line."""
+        return getattr(getattr(record, "request", None), "path", "") != "/readyz"
 
 
 def _database() -> bool:
