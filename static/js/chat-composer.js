@@ -23,6 +23,7 @@ class ChatComposer extends HTMLElement {
     this.form.addEventListener("submit", (event) => this.#submitted(event));
     this.stopButton.addEventListener("click", () => this.log.stop());
     document.addEventListener("running-changed", (event) => this.#runningChanged(event.detail.running));
+    this.#runningChanged(Boolean(this.log.running));
     this.#fit();
     if (!touch.matches) this.text.focus({ preventScroll: true });
   }

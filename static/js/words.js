@@ -9,7 +9,9 @@ export function say(name, values = {}) {
   return sentence.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));
 }
 
-const language = document.documentElement.lang || "en";
+// The page's language as this browser writes it: en-GB has another clock than en-US.
+const spoken = document.documentElement.lang || "en";
+const language = navigator.languages.find((tag) => tag.split("-")[0] === spoken) ?? spoken;
 
 export function number(value, digits = 1) {
   return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
