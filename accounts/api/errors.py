@@ -98,6 +98,6 @@ def _throttled(exception: exceptions.Throttled) -> AppError:
 
 
 def _token_refused(exception: TokenRefused) -> AppError:
-    codes = exception.get_codes()
-    inactive = "user_inactive" in (codes.values() if isinstance(codes, dict) else [codes])
+    detail = exception.detail
+    inactive = isinstance(detail, dict) and detail.get("code") == "user_inactive"
     return AppError(INACTIVE if inactive else TOKEN_ENDED, code=Code.UNAUTHENTICATED)

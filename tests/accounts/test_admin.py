@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Role, User
+from tests.conftest import PASSWORD, signed_in
+
+PEOPLE = "/admin/accounts/user/"
+NEW = "another horse battery"
+
+
+def form_of(user: User, **changes: str) -> dict[str, str]:
+    """Return a person's form as the admin sends it."""
+    form = {"username": user.username, "name": user.name, "email": user.email or "", "role": user.role,
+            "language": user.language, "is_active": "on"}  # fmt: skip
+    return {name: value for name, value in (form | changes).items() if value}
+
+
+def link_on(page: str) -> str:
+    """Return the path of the link that the page shows."""
+    found = re.search(r'value="http://[^/]+(/link/[\w-]+/)"', page)
+    assert found, page
+    return found[1]
+
+
+def test_the_admin_hands_out_a_link_that_works(admin_client: Client, alice: User, client: Client) -> None:
+    assert f"{PEOPLE}{alice.pk}/link/" in admin_client.get(f"{PEOPLE}{alice.pk}/change/").content.decode()
+    page = admin_client.post(f"{PEOPLE}{alice.pk}/link/")
+    assert page.status_code == 200
+    assert client.post(link_on(page.content.decode()), {"password": NEW}).status_code == 302
+    assert User.objects.get(pk=alice.pk).check_password(NEW)
+
+
+def test_looking_makes_no_link(admin_client: Client, alice: User) -> None:
+    assert admin_client.get(f"{PEOPLE}{alice.pk}/link/").status_code == 405
+
+
+def test_there_is_no_link_for_a_switched_off_account_or_nobody(admin_client: Client, alice: User) -> None:
+    alice.is_active = False
+    alice.save()
+    assert "/link/" not in admin_client.get(f"{PEOPLE}{alice.pk}/change/").content.decode()
+    assert admin_client.post(f"{PEOPLE}{alice.pk}/link/").status_code == 404
+    assert admin_client.post(f"{PEOPLE}999999/link/").status_code == 404
+
+
+def test_members_and_strangers_are_kept_out(alice_client: Client, client: Client, bob: User) -> None:
+    for path in (PEOPLE, f"{PEOPLE}{bob.pk}/change/", "/admin/login/"):
+        last = client.get(path, follow=True).redirect_chain[-1][0]
+        assert last == f"/accounts/login/?next={quote(path, safe='')}"
+        assert alice_client.get(path, follow=True).status_code == 403
+    assert not bob.one_time_links.exists()
+    alice_client.post(f"{PEOPLE}{bob.pk}/link/")
+    assert not bob.one_time_links.exists()
+
+
+def test_the_admins_link_leads_to_the_public_address(
+    admin_client: Client, alice: User, settings: LazySettings
+) -> None:
+    settings.PUBLIC_URL = "https://chat.example.org"
+    page = admin_client.post(f"{PEOPLE}{alice.pk}/link/").content.decode()
+    assert 'value="https://chat.example.org/link/' in page
+
+
+@pytest.mark.parametrize(
+    ("loopback", "shown"), [(False, "http://192.168.1.5:5000/"), (True, "http://localhost:5000/")]
+)
+def test_on_the_home_network_the_link_leads_to_this_machine(
+    admin_client: Client, alice: User, settings: LazySettings, loopback: bool, shown: str
+) -> None:
+    settings.ON_LOOPBACK = loopback
+    settings.ENV = {**settings.ENV, "LAN_ADDRESSES": ["192.168.1.5"]}
+    page = admin_client.post(f"{PEOPLE}{alice.pk}/link/", HTTP_HOST="localhost:5000").content.decode()
+    assert f'value="{shown}link/' in page
+
+
+def test_the_admin_adds_a_child_without_an_address(admin_client: Client) -> None:
+    form = {
+        "username": "Миша",
+        "role": "child",
+        "usable_password": "true",
+        "password1": NEW,
+        "password2": NEW,
+    }
+    assert admin_client.post(f"{PEOPLE}add/", form).status_code == 302
+    child = User.objects.get(role=Role.CHILD)
+    assert (child.username, child.email, child.is_staff) == ("миша", None, False)
+    assert child.check_password(NEW)
+
+
+def test_a_name_that_is_taken_in_other_letters_is_refused(admin_client: Client, alice: User) -> None:
+    form = {
+        "username": "ALICE",
+        "role": "member",
+        "usable_password": "true",
+        "password1": NEW,
+        "password2": NEW,
+    }
+    assert "taken" in admin_client.post(f"{PEOPLE}add/", form).content.decode()
+    assert User.objects.count() == 2
+
+
+def test_two_people_without_an_address_can_be_edited(admin_client: Client, alice: User, bob: User) -> None:
+    for person in (alice, bob):
+        response = admin_client.post(f"{PEOPLE}{person.pk}/change/", form_of(person, email=""))
+        assert response.status_code == 302
+    assert User.objects.filter(email=None).count() == 2
+
+
+def test_the_admin_makes_somebody_an_admin(admin_client: Client, alice: User) -> None:
+    admin_client.post(f"{PEOPLE}{alice.pk}/change/", form_of(alice, role="admin"))
+    assert signed_in(User.objects.get(pk=alice.pk)).get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"role": "member"}, {"is_active": ""}])
+def test_the_last_admin_stays_one(admin_client: Client, admin: User, change: dict[str, str]) -> None:
+    response = admin_client.post(f"{PEOPLE}{admin.pk}/change/", form_of(admin, **change))
+    assert "only admin" in response.content.decode()
+    assert User.objects.admins().get() == admin
+
+
+def test_one_of_two_admins_may_go(admin_client: Client, admin: User) -> None:
+    User.objects.create_superuser("second")
+    admin_client.post(f"{PEOPLE}{admin.pk}/change/", form_of(admin, role="member"))
+    assert User.objects.admins().get().username == "second"
+
+
+def test_the_last_admin_cannot_be_deleted(admin_client: Client, admin: User, alice: User) -> None:
+    assert admin_client.post(f"{PEOPLE}{admin.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert admin_client.post(f"{PEOPLE}{alice.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(pk=alice.pk).exists()
+    everybody = {"action": "delete_selected", "_selected_action": [admin.pk], "post": "yes"}
+    admin_client.post(PEOPLE, everybody)
+    assert User.objects.admins().get() == admin
+
+
+def test_the_admins_door_has_the_limits_of_the_door(client: Client, admin: User) -> None:
+    response = client.post("/admin/login/", {"username": "admin", "password": PASSWORD})
+    assert response["Location"].startswith("/accounts/login/")
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_list_asks_the_database_as_often_for_many_as_for_few(
+    admin_client: Client,
+) -> None:
+    counts = []
+    for number in (1, 20):
+        for each in range(number):
+            User.objects.create_user(f"person.{number}.{each}")
+        with CaptureQueriesContext(connection) as queries:
+            assert admin_client.get(PEOPLE).status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
