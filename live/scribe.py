@@ -23,7 +23,7 @@ from live.redis import RedisError, client
 
 logger = logging.getLogger(__name__)
 
-CALM = 40  # answers at once that need no pause
+CALM = 50  # answers at once that need no pause
 PAUSE_EACH = 0.0008  # seconds of pause for each answer above that
 LONGEST_PAUSE = 0.12
 RETRY = 0.25  # seconds between tries while Redis is away

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 BLOCK = 5000  # milliseconds of one blocking read
 WAKE_KEPT = 60  # seconds that an unused wake stream stays in Redis
-CALM = 40  # streams that need no pause between reads
+CALM = 50  # streams that need no pause between reads
 PAUSE_EACH = 0.0006  # seconds of pause for each stream above that
 LONGEST_PAUSE = 0.1
 LONGEST_RETRY = 2.0

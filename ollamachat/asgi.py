@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ollamachat.settings")
-django_application = get_asgi_application()  # first, and once: it loads the apps that the rest imports
+django.setup(set_prefix=False)  # first, and once: it loads the apps that the rest imports
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
@@ -15,10 +15,11 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.urls import path  # noqa: E402
 
 from live.consumers import LiveConsumer  # noqa: E402
+from ollamachat.one_hop import OneHopHandler  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": OneHopHandler(),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([path("ws/", LiveConsumer.as_asgi())]))
         ),

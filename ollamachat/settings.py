@@ -181,6 +181,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_BACKEND_THREAD_SAFE = True  # there is none, and without this each thread looks for it anew
 CELERY_TASK_ROUTES = {"gpu.*": {"queue": "upkeep"}, "chats.*": {"queue": "llm"}}
 CELERY_TASK_DEFAULT_QUEUE = "llm"
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0.05, "interval_step": 0.2}
