@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -26,6 +28,8 @@ from accounts.models import LinkPurpose, Role, User
 # The admin's own page for signing in would go around the limits of the door.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Ollama Chat"
+# Rights follow from the role, and an address stands with its person.
+admin.site.unregister([Group, EmailAddress])
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 

@@ -38,6 +38,13 @@ def test_the_admin_hands_out_a_link_that_works(admin_client: Client, alice: User
     assert User.objects.get(pk=alice.pk).check_password(NEW)
 
 
+def test_the_admin_shows_nothing_that_has_no_meaning_here(admin_client: Client) -> None:
+    page = admin_client.get("/admin/").content.decode()
+    assert PEOPLE in page
+    assert "/admin/auth/" not in page
+    assert "/admin/account/" not in page
+
+
 def test_looking_makes_no_link(admin_client: Client, alice: User) -> None:
     assert admin_client.get(f"{PEOPLE}{alice.pk}/link/").status_code == 405
 
