@@ -23,7 +23,7 @@ class ChatLog extends HTMLElement {
     this.newest.addEventListener("click", () => this.#toEnd());
     new ResizeObserver(() => this.#keepUp()).observe(this);
     for (const message of this.turns.querySelectorAll("chat-message")) this.#settle(message);
-    this.#toEnd();
+    if (this.turns.childElementCount) this.#toEnd();
     this.#tellRunning();
   }
 

@@ -4,6 +4,8 @@ import { live } from "./live.js";
 import { number, say } from "./words.js";
 
 class PullCard extends HTMLElement {
+  #begun = false;
+
   connectedCallback() {
     this.form = this.querySelector("form");
     if (!this.form) return;
@@ -32,7 +34,8 @@ class PullCard extends HTMLElement {
     if (frame.error) this.#fail(say("pull_failed", { why: frame.error }));
     else if (frame.done) this.#show(say("pull_done"), 1);
     else if (frame.total) this.#show(this.#progress(frame), (frame.completed ?? 0) / frame.total);
-    else this.#show(say("pull_finishing"));
+    else this.#show(say(this.#begun ? "pull_finishing" : "pull_starting"));
+    this.#begun ||= Boolean(frame.total);
   }
 
   #progress({ completed = 0, total }) {
