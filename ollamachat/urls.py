@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView
 
-from ollamachat import health
+from ollamachat import api_docs, health
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls_allauth")),
     path("api/auth/", include("accounts.api.urls")),
     path("api/chats", include("chats.api.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
-    re_path(r"^redoc/?$", SpectacularRedocView.as_view(), name="redoc"),
+    re_path(r"^docs/?$", api_docs.docs, name="docs"),
+    re_path(r"^redoc/?$", api_docs.redoc, name="redoc"),
     path("", include("accounts.urls")),
     path("", include("gpu.urls")),
     path("", include("chats.urls")),
