@@ -31,9 +31,9 @@ from ollamachat.settings import *  # noqa: E402, F403
 from ollamachat.settings import DATABASES, REST_FRAMEWORK, STORAGES  # noqa: E402
 
 # Threads of one test share this file; an in-memory database would be one a thread.
-DATABASES["default"]["TEST"] = {
-    "NAME": None if DATABASES["default"].get("HOST") else Path(data) / "test.sqlite3"
-}
+SQLITE = {"NAME": Path(data) / "test.sqlite3"}
+MYSQL = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+DATABASES["default"]["TEST"] = MYSQL if DATABASES["default"].get("HOST") else SQLITE
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 STATIC_ROOT = Path(data) / "static"
 STATIC_ROOT.mkdir()
