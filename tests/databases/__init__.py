@@ -1,0 +1,1 @@
+"""The app over a real MariaDB."""
