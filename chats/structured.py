@@ -81,7 +81,7 @@ def _objects(text: str) -> Iterator[Json]:
     while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)
-        except ValueError:
+        except (ValueError, RecursionError):  # a model that repeats itself nests without end
             at = text.find("{", at + 1)
             continue
         if isinstance(value, dict):
