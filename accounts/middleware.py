@@ -24,8 +24,7 @@ class LanguageMiddleware(MiddlewareMixin):
 
 
 def _language_of(request: HttpRequest) -> str:
-    # Whoever has no session cookie is nobody: no need to ask the database.
-    if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+    if request.user.is_authenticated:
         chosen = request.user.language
         if chosen in dict(settings.LANGUAGES):
             return chosen

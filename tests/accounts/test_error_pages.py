@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import logging
-
 import pytest
 from django.conf import LazySettings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 
 from accounts import error_pages
@@ -75,24 +73,28 @@ def test_an_unknown_host_is_refused_with_a_page(browser: Client) -> None:
     assert browser.get("/accounts/login/", headers={"host": "evil.example"}).status_code == 400
 
 
-def test_the_page_stands_without_a_database(caplog: pytest.LogCaptureFixture, settings: LazySettings) -> None:
-    request = RequestFactory().get("/")
+def refuse(*_args: object) -> None:
+    """Stand for a database that is away."""
+    raise OperationalError("secret details")
 
-    def refuse(*_args: object) -> None:
-        raise ConnectionError("no database")
 
-    class Nobody:
-        def __getattr__(self, name: str) -> object:
-            raise ConnectionError("no database")
-
-    request.user = Nobody()  # type: ignore[assignment]
-    settings.TEMPLATES = [
-        {"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [], "APP_DIRS": False}
-    ]
-    with caplog.at_level(logging.CRITICAL), connection.execute_wrapper(refuse):
-        page = error_pages.server_error(request)
-    assert page.status_code == 500
+def test_the_page_stands_without_a_database(alice_client: Client) -> None:
+    alice_client.raise_request_exception = False
+    with connection.execute_wrapper(refuse):
+        page = alice_client.get("/nowhere/")
+        answer = alice_client.get("/nowhere/", headers=FETCH)
+    assert (page.status_code, answer.status_code) == (500, 500)
     assert str(SENTENCES[Code.SERVER]) in page.content.decode()
+    assert "secret" not in page.content.decode()
+    assert answer.json()["error"]["code"] == "server"
+
+
+def test_a_bare_page_stands_when_the_friendly_one_cannot_be_made(settings: LazySettings) -> None:
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
+    request = RequestFactory().get("/")
+    page = error_pages.respond(request, AppError("The <queue> is full.", code=Code.BUSY))
+    assert page.status_code == 409
+    assert "The &lt;queue&gt; is full." in page.content.decode()
 
 
 def test_every_code_has_a_status_and_a_sentence() -> None:

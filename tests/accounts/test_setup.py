@@ -9,7 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import links
-from accounts.models import OneTimeLink, Role, User
+from accounts.errors import AppError, Code
+from accounts.models import LinkPurpose, OneTimeLink, Role, User
+from accounts.registering import register_first_admin
 from tests.conftest import PASSWORD
 
 FORM = {"username": "Mother", "password": PASSWORD, "email": ""}
@@ -86,6 +88,15 @@ def test_other_methods_are_refused(client: Client, url: str) -> None:
 
 def test_the_token_is_not_in_the_database(url: str) -> None:
     assert OneTimeLink.objects.get().token_hash not in url
+
+
+def test_whoever_comes_second_with_another_link_is_too_late(db: None) -> None:
+    found = [links.find_link(links.create_setup_link(), LinkPurpose.SETUP) for _holder in range(2)]
+    register_first_admin(found[0], username="first", password=PASSWORD)
+    with pytest.raises(AppError) as refused:
+        register_first_admin(found[1], username="second", password=PASSWORD)
+    assert refused.value.code is Code.CONFLICT
+    assert User.objects.get().username == "first"
 
 
 @pytest.mark.django_db(transaction=True)
