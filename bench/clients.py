@@ -29,6 +29,7 @@ class Heard:
     text: str = ""
     refused: str = ""
     stored: str | None = None
+    answer: int | None = None
     _read: int = 0
 
     def hear(self, text: str) -> None:
@@ -75,17 +76,18 @@ async def ask_the_app(url: str, person: dict[str, Any], delay: float) -> Heard:
         if status >= 300:
             heard.refused = f"{status} {sent}"
             return heard
-        answer = answer_id(sent)
+        answer = int(sent["answer"]["id"])
         await live.send(json.dumps({"op": "join", "kind": "message", "id": answer, "after": "0"}))
         await asyncio.wait_for(_follow(live, answer, heard), PATIENCE)
-    heard.stored = await _stored(url, person, answer)
+    heard.answer = answer
     return heard
 
 
-def answer_id(sent: dict[str, Any]) -> int:
-    """Returns the id of the answer out of what the API says to a send."""
-    answer = sent.get("answer") or sent.get("assistant_message") or sent.get("message") or sent
-    return int(answer["id"] if isinstance(answer, dict) else answer)
+async def check_stored(url: str, person: dict[str, Any], heard: Heard) -> None:
+    """Notes what the database holds of the answer."""
+    if heard.answer:
+        _, chat = await call(url, f"/api/chats/{person['chat']}", person["token"])
+        heard.stored = next((m["content"] for m in chat["messages"] if m["id"] == heard.answer), "")
 
 
 async def call(url: str, path: str, token: str, body: Any = None) -> tuple[int, Any]:
@@ -109,11 +111,6 @@ async def _follow(live: Any, answer: int, heard: Heard) -> None:
             elif frame["type"] == "end":
                 heard.refused = "" if frame.get("status", "complete") == "complete" else str(frame)
                 return
-
-
-async def _stored(url: str, person: dict[str, Any], answer: int) -> str:
-    _, chat = await call(url, f"/api/chats/{person['chat']}", person["token"])
-    return next((m["content"] for m in chat["messages"] if m["id"] == answer), "")
 
 
 async def _post(

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.clients import Heard, ask_directly, ask_the_app, call
+from bench.clients import Heard, ask_directly, ask_the_app, call, check_stored
 from bench.processes import MODEL, ROOT, Stack, running_stack
 
 LEVELS = (1, 10, 50, 100, 200)
 TOKENS = 200  # the stand-in's own default
 SPREAD = 2.0  # seconds over which the starts are spread
+LONE_ROUNDS = 5  # one answer alone says little about a median
 REPORT = ROOT / "build" / "bench-stream.md"
 COLUMNS = (
     "answers",
@@ -43,6 +44,7 @@ class Row:
     ours: list[Heard]
     cpu: dict[str, float]
     memory: float
+    at_once: int
 
     def cells(self) -> list[str]:
         """Returns the row of the table."""
@@ -51,7 +53,7 @@ class Row:
         thousands = self.answers * TOKENS / 1000
         parts = ", ".join(f"{name} {spent / thousands:.3f}" for name, spent in self.cpu.items())
         return [
-            str(self.answers),
+            str(self.at_once),
             first,
             added(lags[0], lags[1], (50, 95, 99)),
             f"{sum(self.cpu.values()) / thousands:.3f} ({parts})",
@@ -81,19 +83,41 @@ async def together(asking: Sequence[Coroutine[Any, Any, Heard]]) -> list[Heard]:
 
 
 async def level(stack: Stack, people: list[dict[str, Any]]) -> Row:
-    """Returns one level's measurements: the direct run, then ours."""
+    """Returns one level's measurements: the direct run, then ours. One answer is asked for several times."""
     count = len(people)
     delays = [SPREAD * place / count for place in range(count)]
-    direct = await together([ask_directly(stack.ollama_url, delay) for delay in delays])
+    rounds = LONE_ROUNDS if count == 1 else 1
+    direct = [
+        heard
+        for _ in range(rounds)
+        for heard in await together([ask_directly(stack.ollama_url, delay) for delay in delays])
+    ]
+    memory, cpu = sum(stack.pss().values()), dict.fromkeys(stack.app, 0.0)
+    ours: list[Heard] = []
+    for _ in range(rounds):
+        await new_chats(stack, people)
+        before = stack.cpu()
+        peak = asyncio.create_task(_memory_at(stack, SPREAD + 1.5))
+        heard = await together([ask_the_app(stack.url, *pair) for pair in zip(people, delays, strict=True)])
+        cpu = {name: cpu[name] + used - before[name] for name, used in stack.cpu().items()}
+        await together_check(stack, people, heard)
+        ours += heard
+        most = await peak
+    return Row(count * rounds, direct, ours, cpu, (most - memory) * rounds, count)
+
+
+async def new_chats(stack: Stack, people: list[dict[str, Any]]) -> None:
+    """Gives everyone a new chat, and the processes a moment of rest."""
     for person in people:
         _, chat = await call(stack.url, "/api/chats", person["token"], {"model": MODEL})
         person["chat"] = chat["id"]
     await asyncio.sleep(1)
-    memory, cpu = sum(stack.pss().values()), stack.cpu()
-    peak = asyncio.create_task(_memory_at(stack, SPREAD + 1.5))
-    ours = await together([ask_the_app(stack.url, *pair) for pair in zip(people, delays, strict=True)])
-    spent = {name: used - cpu[name] for name, used in stack.cpu().items()}
-    return Row(count, direct, ours, spent, await peak - memory)
+
+
+async def together_check(stack: Stack, people: list[dict[str, Any]], heard: Sequence[Heard]) -> None:
+    """Notes of every answer what the database holds."""
+    for person, one in zip(people, heard, strict=True):
+        await check_stored(stack.url, person, one)
 
 
 async def _memory_at(stack: Stack, seconds: float) -> float:
@@ -125,7 +149,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
         time.sleep(3)
         idle = stack.pss()
-        people = stack.people(max(levels))
+        people = stack.people(max(2, *levels))
+        asyncio.run(level(stack, people[:2]))  # a warm-up: the first request of all imports a lot
         rows = [asyncio.run(level(stack, people[:count])) for count in levels]
         text = report(stack, idle, rows)
     REPORT.parent.mkdir(exist_ok=True)
