@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import override_settings
 
 from accounts.errors import AppError
 from accounts.models import Role, User, validate_username
 from accounts.registering import free_username, register_user
 from ollamachat import settings as real_settings
+from tests.accounts import counting
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +136,25 @@ def test_the_next_free_user_name_skips_those_that_are_taken() -> None:
     for name in ("ann", "ann2", "ann4", "annabel"):
         User.objects.create_user(name)
     assert free_username("Ann") == "ann3"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_want_one_name_at_once_one_gets_it(settings: LazySettings) -> None:
+    settings.PASSWORD_HASHERS = [counting.MEETING]
+    told: list[str] = []
+
+    def register() -> None:
+        try:
+            told.append(register_user("ann", password=PASSWORD).username)
+        except AppError as error:
+            told.append(" ".join(error.fields))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=register) for _person in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["ann", "username"]
+    assert User.objects.count() == 1
