@@ -211,7 +211,7 @@ def translate(status: int, body: bytes, model: str = "") -> errors.ServiceError:
         text = unwrap(json.loads(body))
     except ValueError:
         text = body[:200].decode(errors="replace")
-    if status == 404 and "not found" in text:
+    if status == 404 and "model" in text and "not found" in text:  # not "404 page not found"
         return errors.ModelMissingError(text, model=model)
     if status == 400 and ("context" in text or "exceed" in text):
         return errors.ContextFullError(text)
