@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from gpu.endpoints import Endpoint, find_ollama
+from gpu.endpoints import CUSTOMARY, Endpoint, find_ollama
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Loaded, Model, Ollama
 from live import events
@@ -110,7 +110,7 @@ def look_now() -> Snapshot:
 
 
 def _look() -> Snapshot:
-    endpoint = Endpoint(settings.OLLAMA_URL or settings.OLLAMA_ENGINE_URL, "configured")
+    endpoint = Endpoint(settings.OLLAMA_URL or settings.OLLAMA_ENGINE_URL or CUSTOMARY, "configured")
     try:
         endpoint = find_ollama()
         ollama = Ollama(endpoint.url)
