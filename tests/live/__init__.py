@@ -1,0 +1,1 @@
+"""The live log: its writer, its reader, its end."""
