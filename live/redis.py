@@ -43,3 +43,27 @@ def open_async_client() -> Any:
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=2,
     )
+
+
+class Pipe:
+    """One connection for one thread that writes small batches all the time.
+
+    A pipeline of the client's costs several times what the batch itself does: pool, retries
+    and bookkeeping for each. Here a batch is packed, sent and read, and nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """Return each command's reply, in order. Raises RedisError; then nothing is known of any of them."""
+        if self._connection is None:
+            self._connection = client().connection_pool.make_connection()
+        connection = self._connection
+        try:
+            connection.connect()
+            connection.send_packed_command(connection.pack_commands(commands))
+            return [connection.read_response() for _ in commands]
+        except BaseException:
+            connection.disconnect()  # a late reply must not answer the next batch
+            raise

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 from live import log
-from live.redis import RedisError, client
+from live.redis import Pipe, RedisError, client
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +156,7 @@ class Scribe:
         self._open: set[Line] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._pipe = Pipe()
 
     @property
     def running(self) -> int:
@@ -201,16 +202,17 @@ class Scribe:
         return lines
 
     def _write(self, lines: list[Line]) -> None:
-        pipe = client().pipeline(transaction=False)
         writes: list[tuple[Line, log.Frame]] = []
+        commands: list[tuple[str, ...]] = []
         for line in lines:
             for frame in line.take():
-                pipe.xadd(line.stream, {"f": log.encode(frame)}, nomkstream=line.begun)
+                only_if_there = ("NOMKSTREAM",) if line.begun else ()
+                commands.append(("XADD", line.stream, *only_if_there, "*", "f", log.encode(frame)))
                 line.begun = True
                 writes.append((line, frame))
         if not writes:
             return
-        for (line, frame), seq in zip(writes, pipe.execute(), strict=True):
+        for (line, frame), seq in zip(writes, self._pipe.execute(commands), strict=True):
             if seq is None:  # the stream is gone: Redis came back empty
                 line.rewind()
                 self.nudge(line)

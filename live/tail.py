@@ -96,6 +96,7 @@ class Tail:
         self._wake_key = key("live", "wake", secrets.token_hex(8))
         self._wake_seen = BEGINNING
         self._reader: asyncio.Task[None] | None = None
+        self._connection: Any = None
 
     async def join(
         self, mailbox: Mailbox, *, stream: str, kind: str, identity: Any, after: str, history: bool = True
@@ -158,13 +159,16 @@ class Tail:
                 logger.warning("the live log could not be read, trying again: %s", error)
                 await asyncio.sleep(wait)
                 wait = min(LONGEST_RETRY, wait * 2)
+            except Exception:  # every open page hangs on this task
+                logger.exception("the live log could not be read")
+                await asyncio.sleep(LONGEST_RETRY)
             # Work that gathers is cheaper; below CALM streams nothing waits.
             await asyncio.sleep(min(LONGEST_PAUSE, max(0, len(self._streams) - CALM) * PAUSE_EACH))
 
     async def _read_once(self) -> None:
         cursors = {name: stream.cursor for name, stream in self._streams.items()}
         cursors[self._wake_key] = self._wake_seen
-        for name, entries in await self._redis.xread(cursors, block=BLOCK) or []:
+        for name, entries in await self._read(cursors):
             if name == self._wake_key:
                 self._wake_seen = entries[-1][0]
             elif stream := self._streams.get(name):
@@ -173,6 +177,25 @@ class Tail:
                 for follower in tuple(stream.followers):
                     for frame in frames:
                         follower.deliver(frame)
+
+    async def _read(self, cursors: dict[str, str]) -> list[tuple[str, list[log.Entry]]]:
+        """Wait for entries past the cursors, on a connection of the reader's own."""
+        if self._connection is None:
+            self._connection = self._redis.connection_pool.make_connection()
+        connection = self._connection
+        try:
+            await connection.connect()
+            await connection.send_command("XREAD", "BLOCK", BLOCK, "STREAMS", *cursors, *cursors.values())
+            told = await connection.read_response(timeout=2 * BLOCK / 1000)
+        except BaseException:
+            await connection.disconnect()  # a late reply must not answer the next read
+            raise
+        streams = told.items() if isinstance(told, dict) else told or []  # RESP3 and RESP2
+        return [(name, [_entry(*entry) for entry in entries]) for name, entries in streams]
+
+
+def _entry(seq: str, fields: list[str]) -> log.Entry:
+    return seq, dict(zip(fields[::2], fields[1::2], strict=True))
 
 
 _tails: WeakKeyDictionary[asyncio.AbstractEventLoop, Tail] = WeakKeyDictionary()
