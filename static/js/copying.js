@@ -18,10 +18,11 @@ export async function copyText(text) {
 function copyBySelection(text) {
   const before = document.activeElement;
   const area = document.createElement("textarea");
-  area.className = "unseen";
+  area.className = "copy-source";
   area.value = text;
   area.readOnly = true;
   document.body.append(area);
+  area.focus({ preventScroll: true });
   area.select();
   let copied = false;
   try {

@@ -89,6 +89,7 @@ export class LiveAnswer {
   }
 
   async #finish() {
+    this.#paint();
     this.drop();
     for (;;) {
       try {

@@ -23,9 +23,9 @@ class Live extends EventTarget {
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
   }
 
-  /** Calls `handle` with every frame of a thing; returns the function that ends it. */
-  follow(kind, id, handle) {
-    const following = { kind, id, handle, after: BEGINNING };
+  /** Calls `handle` with every frame of a thing after `after`; returns the function that ends it. */
+  follow(kind, id, handle, { after = BEGINNING } = {}) {
+    const following = { kind, id, handle, after };
     const name = `${kind}/${id}`;
     this.#followed.set(name, following);
     if (this.#isOpen) this.#join(following);
@@ -128,3 +128,6 @@ class Live extends EventTarget {
 }
 
 export const live = new Live();
+
+/** The moment at which the server made this page, as a seq: news from then on is news to this page. */
+export const pageMade = `${document.getElementById("main").dataset.made}000-0`;

@@ -14,6 +14,7 @@ const ALLOWED = {
   RETURN_DOM_FRAGMENT: true,
 };
 const NEWLINE = /\r\n?|\n/g;
+const LONGEST_MARKER = 14; // characters of an indented "123456789. "
 
 const markdown = globalThis.markdownit("commonmark", { html: false, breaks: true });
 markdown.enable(["table", "strikethrough"]);
@@ -58,7 +59,7 @@ export class StreamingMarkdown {
     const tokens = markdown.parse(tail, this.#references);
     const blocks = splitBlocks(tokens);
     const starts = lineStarts(tail);
-    const open = firstOpen(blocks, starts.length - 1);
+    const open = firstOpen(blocks, starts, tail.length);
     if (open > 0) {
       this.#clearOpen();
       this.#append(blocks.slice(0, open).flat());
@@ -112,10 +113,16 @@ function lineStarts(text) {
   return [0, ...Array.from(text.matchAll(NEWLINE), (match) => match.index + match[0].length)];
 }
 
-/** Returns the first block that may still change: the last one whose first line is whole, at the most. */
-function firstOpen(blocks, wholeLines) {
+/**
+ * Returns the first block that may still change. What stands before a block is settled once that block cannot
+ * turn out to belong to it: its first line is whole, or too long for a list's marker, or follows a code block.
+ */
+function firstOpen(blocks, starts, length) {
   for (let index = blocks.length - 1; index > 0; index -= 1) {
-    if (blocks[index][0].map?.[0] < wholeLines) return index;
+    const line = blocks[index][0].map?.[0];
+    if (line === undefined) continue;
+    const whole = line < starts.length - 1;
+    if (whole || length - starts[line] > LONGEST_MARKER || blocks[index - 1][0].type === "fence") return index;
   }
   return 0;
 }

@@ -7,7 +7,7 @@ import "./pull-card.js";
 import "./state-line.js";
 import { copyFrom } from "./copying.js";
 import { Drawer } from "./drawer.js";
-import { live } from "./live.js";
+import { live, pageMade } from "./live.js";
 import { watchService } from "./service-watch.js";
 import { wireSettings } from "./settings.js";
 import { say } from "./words.js";
@@ -25,7 +25,7 @@ function followPerson() {
     if (["answer", "chats", "title"].includes(frame.type)) {
       document.body.dispatchEvent(new CustomEvent("chats-changed"));
     }
-  });
+  }, { after: pageMade });
 }
 
 function showTitle({ chat, title }) {

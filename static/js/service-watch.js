@@ -1,13 +1,13 @@
 // What answers here may change while a page is open: a model arrives, Ollama goes or comes back.
 import { getPage } from "./http.js";
-import { live } from "./live.js";
+import { live, pageMade } from "./live.js";
 
 export function watchService() {
   live.follow("models", 0, (frame) => {
     if (frame.type !== "models") return;
     document.body.dispatchEvent(new CustomEvent("models-changed"));
     lookAgain(frame.state);
-  });
+  }, { after: pageMade });
 }
 
 async function lookAgain(state) {

@@ -1,0 +1,106 @@
+"""Following an answer: reloads, lost connections, other tabs."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visits import Visit, Wire
+from tests.processes import App
+from tests.standins.ollama_script import Script, pieces
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+WHOLE = " ".join(f"w{n}" for n in range(40))
+LONG = [f"w{n} " for n in range(120)]
+
+
+def test_a_reload_in_mid_answer_shows_all_of_it_and_goes_on(desk: Visit) -> None:
+    desk.begin("Count")
+    desk.wait_for_words(10)
+    before = desk.words()
+    desk.page.reload()
+    desk.wait_for_words(before)
+    assert desk.page.locator("chat-message[data-running]").count() == 1
+    desk.wait_for_end()
+    expect(desk.prose).to_have_text(WHOLE)
+
+
+def test_a_lost_connection_is_said_and_leaves_no_gap(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=LONG, rate=20)
+    desk.expect_trouble("WebSocket")
+    wire = Wire(desk.page)
+    desk.begin("Count far")
+    desk.wait_for_words(8)
+    wire.cut()
+    expect(desk.page.locator(".link-state")).to_contain_text("trying again")
+    held = desk.words()
+    desk.page.wait_for_timeout(1500)
+    assert desk.words() == held
+    wire.mend()
+    desk.wait_for_words(held + 20)
+    expect(desk.page.locator(".link-state")).to_be_hidden()
+    assert wire.opened >= 2
+    desk.wait_for_end()
+    expect(desk.prose).to_have_text(" ".join(token.strip() for token in LONG))
+
+
+def test_an_answer_that_ends_while_the_connection_is_lost_is_whole_afterwards(desk: Visit) -> None:
+    desk.expect_trouble("WebSocket")
+    wire = Wire(desk.page)
+    desk.begin("Count")
+    desk.wait_for_words(5)
+    wire.cut()
+    desk.page.wait_for_timeout(3000)
+    wire.mend()
+    desk.wait_for_end()
+    expect(desk.prose).to_have_text(WHOLE)
+
+
+def test_the_page_scrolls_along_only_while_the_reader_is_at_the_end(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=[f"line {n}\n\n" for n in range(120)], rate=25)
+    desk.begin("Many lines")
+    desk.wait_for_words(70)
+    log = desk.page.locator("chat-log")
+    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 60"
+    assert log.evaluate(at_end)
+    log.hover()
+    desk.page.mouse.wheel(0, -600)
+    newest = desk.page.get_by_role("button", name="To the newest")
+    expect(newest).to_be_visible()
+    top = log.evaluate("log => log.scrollTop")
+    desk.page.wait_for_timeout(800)
+    assert log.evaluate("log => log.scrollTop") == top
+    newest.click()
+    assert log.evaluate(at_end)
+    expect(newest).to_be_hidden()
+
+
+def test_loading_shows_the_model_and_counts_the_seconds(desk: Visit, app: App) -> None:
+    app.ollama.load_seconds = 5
+    app.ollama.loaded.clear()
+    desk.page.wait_for_timeout(1200)  # until the snapshot knows that nothing is loaded
+    desk.begin("Wake up")
+    line = desk.answer.locator("state-line")
+    expect(line).to_contain_text("Loading smollm2:135m")
+    expect(line.locator(".state-seconds")).to_have_text("4 s")
+    desk.wait_for_end()
+
+
+def test_thoughts_are_folded_and_numbers_are_shown_on_request(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=pieces("The answer is 4."), thinking=pieces("two and two"), rate=20)
+    desk.open()
+    desk.page.locator(".picker > summary").click()
+    desk.page.get_by_text("smollm2-think:135m").click()
+    desk.send("2 + 2?")
+    desk.page.wait_for_url("**/chats/*/")
+    desk.wait_for_end()
+    fold = desk.answer.locator(".fold")
+    expect(fold.locator(".thoughts")).to_be_hidden()
+    fold.locator("summary").click()
+    expect(fold.locator(".thoughts")).to_have_text("two and two")
+    expect(desk.answer.locator(".numbers")).to_be_hidden()
+    desk.page.locator(".account > summary").click()
+    desk.page.get_by_label("Details: numbers under answers").check()
+    expect(desk.answer.locator(".numbers")).to_contain_text("tokens")
+    desk.page.reload()
+    expect(desk.answer.locator(".numbers")).to_be_visible()

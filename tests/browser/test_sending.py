@@ -1,0 +1,166 @@
+"""Writing and sending."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import Visiting
+from tests.browser.visits import Visit
+from tests.processes import PASSWORD, App, Person
+from tests.standins.ollama_script import Script
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+WHOLE = " ".join(f"w{n}" for n in range(40))
+
+
+def test_a_person_signs_up_writes_and_is_answered(visiting: Visiting) -> None:
+    visit = visiting()
+    visit.open()
+    visit.page.get_by_role("link", name="Make an account").click()
+    visit.page.locator("[name=username]").fill("carol")
+    visit.page.locator("[name=password1]").fill(PASSWORD)
+    visit.page.locator("form .primary").click()
+    visit.page.wait_for_url(visit.url + "/")
+    expect(visit.page.get_by_role("heading", name="What shall we talk about?")).to_be_visible()
+    visit.send("Hello there")
+    visit.page.wait_for_url("**/chats/*/")
+    visit.wait_for_end()
+    expect(visit.prose).to_have_text(WHOLE)
+    expect(visit.page.locator("#chat-title")).to_have_text("Hello there")
+
+
+def test_the_answer_grows_while_it_is_written(desk: Visit) -> None:
+    desk.begin("Count")
+    desk.wait_for_words(3)
+    early = desk.words()
+    expect(desk.answer.locator("state-line")).to_contain_text("Writing")
+    desk.wait_for_words(early + 10)
+    assert desk.words() < 40
+    desk.wait_for_end()
+    expect(desk.prose).to_have_text(WHOLE)
+    expect(desk.answer.locator("state-line")).to_have_count(0)
+
+
+def test_shift_and_enter_break_the_line(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    desk.open()
+    desk.write("one")
+    desk.composer.press("Shift+Enter")
+    desk.composer.type("two")
+    expect(desk.composer).to_have_value("one\ntwo")
+    desk.composer.press("Enter")
+    desk.page.wait_for_url("**/chats/*/")
+    expect(desk.page.locator(".bubble").first).to_contain_text("one")
+    desk.wait_for_end()
+    assert app.ollama.chats[-1].body["messages"][-1]["content"] == "one\ntwo"
+
+
+def test_a_draft_outlives_a_reload(desk: Visit) -> None:
+    desk.open()
+    desk.write("half a thou")
+    desk.page.reload()
+    expect(desk.composer).to_have_value("half a thou")
+    desk.write("")
+
+
+def test_what_could_not_be_sent_stays_and_goes_once(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    desk.begin("first")
+    desk.wait_for_end()
+    desk.expect_trouble("ERR_FAILED")
+    lost: list[str] = []
+
+    def reach_the_server_but_lose_the_answer(route: Route) -> None:
+        lost.append(route.fetch().text())
+        route.abort()
+
+    desk.page.route("**/send/", reach_the_server_but_lose_the_answer)
+    desk.send("second")
+    expect(desk.page.locator(".composer-error")).to_contain_text("Your text is kept here")
+    expect(desk.composer).to_have_value("second")
+    desk.page.unroute("**/send/")
+    expect(desk.answers).to_have_count(2)
+    desk.wait_for_end()
+    desk.composer.press("Enter")
+    expect(desk.composer).to_have_value("")
+    assert len(lost) == 1
+    desk.page.reload()
+    expect(desk.page.locator(".bubble")).to_have_text(["first", "second"])
+
+
+def test_a_second_device_sees_what_the_first_sends(desk: Visit, phone: Visit) -> None:
+    path = desk.begin("from the desk")
+    desk.wait_for_end()
+    phone.open(path)
+    desk.send("and again from the desk")
+    expect(phone.page.locator(".bubble").last).to_have_text("and again from the desk")
+    phone.wait_for_words(3)
+    phone.wait_for_end()
+    expect(phone.prose).to_have_text(WHOLE)
+    phone.write("from the phone")
+    phone.page.get_by_role("button", name="Send").click()
+    expect(desk.page.locator(".bubble").last).to_have_text("from the phone")
+    desk.wait_for_end()
+    expect(desk.answers).to_have_count(3)
+
+
+def test_the_sidebar_shows_the_new_chat_and_that_it_is_being_answered(desk: Visit) -> None:
+    path = desk.begin("A chat of its own")
+    row = desk.page.locator(f".chat-row:has(a[href='{path}'])")
+    expect(row.locator(".running")).to_be_visible()
+    expect(desk.page.locator(".day").first).to_have_text("Today")
+    desk.wait_for_end()
+    expect(row.locator(".running")).to_have_count(0)
+
+
+def test_a_chat_is_renamed_and_deleted_in_the_list(desk: Visit) -> None:
+    path = desk.begin("Old name")
+    desk.wait_for_end()
+    row = desk.page.locator(f".chat-row:has(a[href='{path}'])")
+    row.locator(".row-menu > summary").click()
+    row.locator("input[name=title]").fill("New name")
+    row.get_by_role("button", name="Rename").click()
+    expect(row.locator(".chat-title")).to_have_text("New name")
+    expect(desk.page.locator("#chat-title")).to_have_text("New name")
+    row.locator(".row-menu > summary").click()
+    row.locator(".sure > summary").click()
+    row.get_by_role("button", name="Yes, delete").click()
+    desk.page.wait_for_url(desk.url + "/")
+    expect(desk.page.locator(f".chat-row a[href='{path}']")).to_have_count(0)
+
+
+def test_an_idea_fills_the_composer(desk: Visit) -> None:
+    desk.open()
+    idea = desk.page.locator("[data-try]").first
+    words = " ".join((idea.text_content() or "").split())
+    idea.click()
+    expect(desk.composer).to_have_value(words)
+    desk.write("")
+
+
+def test_the_chosen_model_answers(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    desk.open()
+    desk.page.locator(".picker > summary").click()
+    desk.page.get_by_text("smollm2-tools:135m").click()
+    expect(desk.page.locator(".picker-name")).to_have_text("smollm2-tools:135m")
+    expect(desk.page.locator(".picker-list")).to_be_hidden()
+    desk.send("Hello")
+    desk.page.wait_for_url("**/chats/*/")
+    desk.wait_for_end()
+    assert app.ollama.chats[-1].body["model"] == "smollm2-tools:135m"
+    expect(desk.answer.locator(".who")).to_contain_text("smollm2-tools:135m")
+
+
+def test_without_scripts_one_can_read_and_send(visiting: Visiting, alice: Person, app: App) -> None:
+    app.ollama.default = Script(tokens=["**plain** words"])
+    visit = visiting(alice, java_script_enabled=False)
+    visit.open()
+    visit.write("No scripts here")
+    visit.page.get_by_role("button", name="Send").click()
+    visit.page.wait_for_url("**/chats/*/")
+    expect(visit.page.locator(".bubble")).to_have_text("No scripts here")
+    visit.page.wait_for_timeout(1500)
+    visit.page.reload()
+    expect(visit.prose.locator("strong")).to_have_text("plain")
