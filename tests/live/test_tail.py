@@ -30,11 +30,11 @@ def play(story: Story) -> None:
 
 async def close(reader: Tail) -> None:
     reader._streams.clear()
-    if reader._reader:
-        reader._reader.cancel()
-        await asyncio.gather(reader._reader, return_exceptions=True)
-    if connection := getattr(reader, "_connection", None):
-        await connection.disconnect()
+    if reader._reader and not reader._reader.done():
+        await reader._wake()
+        await reader._reader
+    if reader._connection:
+        await reader._connection.disconnect()
     await reader._redis.aclose()
 
 
