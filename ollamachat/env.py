@@ -83,7 +83,7 @@ SECTIONS = (
     ),
     _section(
         "Redis (start.py runs one of its own unless this is set)",
-        Name("REDIS_URL", "url", "", "redis://:password@host:port/0"),
+        Name("REDIS_URL", "url", "", "redis://:password@host:port/0", secret=True),
         Name("REDIS_PREFIX", "str", "oc", "Prefix of every key and queue."),
     ),
     _section(
@@ -160,7 +160,13 @@ SECTIONS = (
     ),
     _section(
         "Mail (optional; without it the admin hands out one-time links)",
-        Name("EMAIL_URL", "url", "", "smtp://user:password@host:587 (smtps:// for TLS from the start)."),
+        Name(
+            "EMAIL_URL",
+            "url",
+            "",
+            "smtp://user:password@host:587 (smtps:// for TLS from the start).",
+            secret=True,
+        ),
         Name("EMAIL_FROM", "str", "ollama-chat@localhost", "Sender of the app's mail."),
     ),
     _section(
@@ -230,8 +236,9 @@ def _parse_number(name: Name, text: str) -> float:
         value = int(text) if name.kind == "int" else float(text)
     except ValueError:
         raise _refuse(name, text, _bounds(name)) from None
-    above = name.low is not None and value < name.low
-    if above or (name.high is not None and value > name.high) or value != value:
+    below = name.low is not None and value < name.low
+    no_number = value - value != 0  # nan and inf
+    if no_number or below or (name.high is not None and value > name.high):
         raise _refuse(name, text, _bounds(name))
     return value
 

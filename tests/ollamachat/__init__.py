@@ -1,0 +1,1 @@
+"""The project: its settings, its health, its pages and their rules."""
