@@ -7,10 +7,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from kombu.exceptions import KombuError
 
 from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest
 from gpu import pulls, snapshot, tasks
+from live.redis import RedisError
 
 
 @require_GET
@@ -28,5 +30,9 @@ def pull(request: AuthenticatedRequest) -> HttpResponse:
     """Start a download; its progress is followed on the socket."""
     if not request.user.is_admin:
         raise AppError(_("Only an admin can download models."), code=Code.FORBIDDEN)
-    tasks.pull.delay(pulls.check_name(request.POST.get("model", "").strip()))
+    name = pulls.check_name(request.POST.get("model", "").strip())
+    try:
+        tasks.pull.delay(name)
+    except (KombuError, RedisError) as error:
+        raise AppError(code=Code.UNAVAILABLE) from error
     return HttpResponse(status=204)

@@ -251,7 +251,9 @@ class Ollama:
     def complete(self, ask: Ask, timeout: float) -> tuple[str, Numbers]:
         """Return a whole answer and its numbers; `timeout` in seconds."""
         told = self._call("POST", "/api/chat", ask.body(stream=False), timeout=timeout)
-        return str((told.get("message") or {}).get("content") or ""), read_numbers(told)
+        message = told.get("message")
+        content = message.get("content") if isinstance(message, dict) else None
+        return str(content or ""), read_numbers(told)
 
     def unload(self, name: str) -> None:
         """Ask for the model's memory back; what happened is seen in `loaded`."""
@@ -292,9 +294,13 @@ class Ollama:
 
 def _pull_lines(response: requests.Response) -> Iterator[dict[str, Any]]:
     for line in response.iter_lines():
-        event = json.loads(line) if line else {}
-        if "error" in event:
-            raise errors.ServiceError(unwrap(event["error"]))
+        try:
+            event = json.loads(line) if line else {}
+            error = event.get("error")
+        except (ValueError, AttributeError) as garbled:
+            raise errors.GarbledError(repr(line[:200])) from garbled
+        if error:
+            raise errors.ServiceError(unwrap(error))
         if event:
             yield event
         if event.get("status") == "success":
