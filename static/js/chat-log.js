@@ -12,7 +12,7 @@ const NEAR = 60; // px from the end that still count as being there
 
 class ChatLog extends HTMLElement {
   #answers = new Map();
-  #stuck = true;
+  #stuck = false;
 
   connectedCallback() {
     this.turns = this.querySelector(".turns");
@@ -131,7 +131,7 @@ class ChatLog extends HTMLElement {
     const button = form.querySelector("button");
     button.disabled = true;
     try {
-      const told = await post(form.action, new FormData(form));
+      const told = await post(form.action, withModel(form));
       const old = form.closest("chat-message");
       this.#cutAfter(told.message, form.dataset.action === "continue" ? old.dataset.id : null);
       this.append(told.html);
@@ -174,6 +174,14 @@ class ChatLog extends HTMLElement {
     const detail = { running: Boolean(this.running) };
     document.dispatchEvent(new CustomEvent("running-changed", { detail }));
   }
+}
+
+/** Another try is made by the model that is chosen now: the last one may be gone. */
+function withModel(form) {
+  const body = new FormData(form);
+  const chosen = document.querySelector("model-picker input:checked");
+  if (chosen && form.dataset.action === "again") body.set("model", chosen.value);
+  return body;
 }
 
 customElements.define("chat-log", ChatLog);

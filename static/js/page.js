@@ -71,6 +71,16 @@ function escape() {
   }
 }
 
+/** Whoever has been signed out meanwhile gets the way in, not its page in the middle of this one. */
+function wireSwaps() {
+  document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const asked = new URL(detail.requestConfig.path, location.href).pathname;
+    if (!detail.xhr.responseURL || new URL(detail.xhr.responseURL).pathname === asked) return;
+    detail.shouldSwap = false;
+    location.reload();
+  });
+}
+
 function wireClicks() {
   document.addEventListener("click", ({ target }) => {
     const idea = target.closest("[data-try]");
@@ -85,6 +95,7 @@ function wireClicks() {
 wireSettings();
 wireKeys();
 wireClicks();
+wireSwaps();
 showConnection();
 followPerson();
 watchService();

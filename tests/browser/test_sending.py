@@ -56,6 +56,22 @@ def test_shift_and_enter_break_the_line(desk: Visit, app: App) -> None:
     assert app.ollama.chats[-1].body["messages"][-1]["content"] == "one\ntwo"
 
 
+def test_somebody_signed_out_meanwhile_finds_their_words_again(visiting: Visiting, app: App) -> None:
+    eve = app.person("eve")
+    visit = visiting(eve)
+    visit.open()
+    visit.write("do not lose me")
+    visit.page.context.clear_cookies(name="sessionid")
+    visit.composer.press("Enter")
+    expect(visit.page.locator(".composer-error")).to_contain_text("You are signed out")
+    visit.page.locator(".composer-error a").click()
+    visit.page.locator("[name=login]").fill("eve")
+    visit.page.locator("[name=password]").fill(PASSWORD)
+    visit.page.locator("form .primary").click()
+    visit.page.wait_for_url(visit.url + "/")
+    expect(visit.composer).to_have_value("do not lose me")
+
+
 def test_a_draft_outlives_a_reload(desk: Visit) -> None:
     desk.open()
     desk.write("half a thou")

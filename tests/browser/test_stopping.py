@@ -63,6 +63,19 @@ def test_one_click_continues_a_broken_answer(desk: Visit, app: App) -> None:
     expect(desk.answers).to_have_count(1)
 
 
+def test_another_answer_is_written_by_the_model_that_is_chosen_now(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    desk.begin("Who are you?")
+    desk.wait_for_end()
+    desk.page.locator(".picker > summary").click()
+    desk.page.get_by_text("smollm2-tools:135m").click()
+    desk.answer.get_by_role("button", name="Another answer").click()
+    expect(desk.answer.locator(".who")).to_contain_text("smollm2-tools:135m")
+    desk.wait_for_end()
+    expect(desk.answers).to_have_count(1)
+    assert app.ollama.chats[-1].body["model"] == "smollm2-tools:135m"
+
+
 def test_another_try_takes_the_place_of_a_failed_one(desk: Visit, app: App) -> None:
     app.ollama.script(Script(fault=Fault.SERVER_ERROR))
     desk.begin("Fail once")
