@@ -9,6 +9,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from live import kinds, log
+from live.redis import RedisError
 from live.tail import BEGINNING, Following, Mailbox, tail
 
 NOT_SIGNED_IN = 4401
@@ -66,15 +67,21 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._refuse(named, "not_found", "There is no such thing here.")
             return
         self._leave(kind, identity)
+        try:
+            await self._follow(kind, named, after, found)
+        except RedisError:
+            self._refuse(named, "unavailable", "The log cannot be read now; join again in a moment.")
+
+    async def _follow(self, kind: kinds.Kind, named: log.Frame, after: str, found: kinds.Followed) -> None:
         stream = log.stream_key(kind.name, found.identity)
         if found.over:
             await self._replay_ended(stream, named, after, found.over)
             return
-        self.followed[(kind.name, str(identity))] = await tail().join(
+        self.followed[(kind.name, str(named["id"]))] = await tail().join(
             self.mailbox,
             stream=stream,
             kind=kind.name,
-            identity=identity,
+            identity=named["id"],
             after=after,
             history=kind.history,
         )

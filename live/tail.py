@@ -27,6 +27,7 @@ CALM = 50  # streams that need no pause between reads
 PAUSE_EACH = 0.0006  # seconds of pause for each stream above that
 LONGEST_PAUSE = 0.1
 LONGEST_RETRY = 2.0
+REPLAY_WAITS = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)  # seconds between tries
 BEGINNING = "0"
 
 
@@ -109,19 +110,29 @@ class Tail:
         if known := self._streams.get(stream):
             following.held = []
             known.followers.add(following)
-            following.release(await self.replay(stream, after))
+            try:
+                following.release(await self.replay(stream, after))
+            except RedisError:
+                self.leave(following)
+                raise
         else:
             self._streams[stream] = Stream(after, {following})
             await self._wake()
         return following
 
     async def replay(self, stream: str, after: str) -> list[log.Frame]:
-        """Return what the log holds after the entry `after`; nothing while Redis is away."""
-        try:
-            return log.read_frames(await self._redis.xrange(stream, min=f"({after}"))
-        except RedisError as error:
-            logger.warning("the live log could not be replayed: %s", error)
-            return []
+        """Return what the log holds after the entry `after`. Raises RedisError when Redis stays away.
+
+        A restart of Redis leaves broken connections in the pool, so the first failure says little;
+        and to go on without the replay would be a gap.
+        """
+        for wait in REPLAY_WAITS:
+            try:
+                return log.read_frames(await self._redis.xrange(stream, min=f"({after}"))
+            except RedisError as error:
+                logger.warning("the live log could not be replayed, trying again: %s", error)
+                await asyncio.sleep(wait)
+        return log.read_frames(await self._redis.xrange(stream, min=f"({after}"))
 
     def leave(self, following: Following) -> None:
         """Stop following."""
