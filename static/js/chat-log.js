@@ -119,6 +119,7 @@ class ChatLog extends HTMLElement {
       this.#settle(final);
       this.#announce(say("answer_ready"));
     }
+    if (!final) message.querySelector("state-line")?.remove();
     this.#keepUp();
     this.#tellRunning();
     document.body.dispatchEvent(new CustomEvent("chats-changed"));

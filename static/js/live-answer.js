@@ -19,7 +19,7 @@ export class LiveAnswer {
   #onChange;
   #onEnd;
 
-  /** `onChange()` is called after each painting, `onEnd(element)` with the final message. */
+  /** `onChange()` is called after each painting, `onEnd(element)` with the final message, null if it is gone. */
   constructor(element, { onChange, onEnd }) {
     this.#element = element;
     this.#prose = element.querySelector(".prose");
@@ -85,7 +85,7 @@ export class LiveAnswer {
     const line = document.createElement("p");
     line.className = "notice";
     line.textContent = say("left_out", frame);
-    this.#prose.before(line);
+    this.#prose.after(line);
   }
 
   async #finish() {
@@ -97,7 +97,10 @@ export class LiveAnswer {
         this.#onEnd(page.querySelector("chat-message"));
         return;
       } catch (error) {
-        if (error.status === 404 || error.signedOut) return;
+        if (error.status === 404 || error.signedOut) {
+          this.#onEnd(null);
+          return;
+        }
         await new Promise((resolve) => setTimeout(resolve, RETRY));
       }
     }

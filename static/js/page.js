@@ -52,7 +52,7 @@ function showConnection() {
 function wireKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.isComposing) escape();
-    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
+    if (event.key?.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
       event.preventDefault();
       location.assign(document.querySelector(".new").href);
     }

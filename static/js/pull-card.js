@@ -1,6 +1,6 @@
 // <pull-card>: a model worth having, its command, and for an admin the download with its progress.
 import { post } from "./http.js";
-import { live } from "./live.js";
+import { live, pageMade } from "./live.js";
 import { number, say } from "./words.js";
 
 class PullCard extends HTMLElement {
@@ -12,7 +12,8 @@ class PullCard extends HTMLElement {
     this.bar = this.querySelector("progress");
     this.line = this.querySelector(".pulling-text");
     this.form.addEventListener("submit", (event) => this.#submitted(event));
-    this.leave = live.follow("pull", this.dataset.model, (frame) => this.#receive(frame));
+    const receive = (frame) => this.#receive(frame);
+    this.leave = live.follow("pull", this.dataset.model, receive, { after: pageMade });
   }
 
   disconnectedCallback() {

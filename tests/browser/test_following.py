@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import Visiting
 from tests.browser.visits import Visit, Wire
-from tests.processes import App
+from tests.processes import App, Person
 from tests.standins.ollama_script import Script, pieces
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -54,6 +55,29 @@ def test_an_answer_that_ends_while_the_connection_is_lost_is_whole_afterwards(de
     wire.mend()
     desk.wait_for_end()
     expect(desk.prose).to_have_text(WHOLE)
+
+
+def test_another_tab_follows_a_second_try_and_a_stop(visiting: Visiting, alice: Person, app: App) -> None:
+    app.ollama.default = Script(tokens=LONG, rate=20)
+    first, second = visiting(alice), visiting(alice)
+    path = first.begin("Two tabs")
+    second.open(path)
+    second.wait_for_words(5)
+    second.page.get_by_role("button", name="Stop", exact=True).click()
+    first.wait_for_end()
+    expect(first.answer).to_have_attribute("data-status", "stopped")
+    before = first.answer.get_attribute("id")
+    first.answer.get_by_role("button", name="Try again").click()
+    expect(second.page.locator(f"#{before}")).to_have_count(0)
+    second.wait_for_words(5)
+    expect(second.answers).to_have_count(1)
+    first.page.keyboard.press("Escape")
+    second.wait_for_end()
+    first.wait_for_end()
+    first.answer.get_by_role("button", name="Continue").click()
+    expect(second.answer).to_have_attribute("data-running", "")
+    second.page.keyboard.press("Escape")
+    first.wait_for_end()
 
 
 def test_the_page_scrolls_along_only_while_the_reader_is_at_the_end(desk: Visit, app: App) -> None:
