@@ -172,3 +172,42 @@ def test_a_keyboard_is_enough(desk: Visit, app: App) -> None:
     expect(desk.composer).to_be_focused()
     keyboard.press("Control+k")
     desk.page.wait_for_url(desk.url + "/")
+
+
+NAMELESS = """() => {
+  const usable = "a, button, summary, input:not([type=hidden]), textarea, progress";
+  const name = node => node.getAttribute("aria-label") || node.textContent || node.labels?.[0]?.textContent || "";
+  return [...document.querySelectorAll(usable)].filter(node => !name(node).trim())
+    .map(node => node.outerHTML.slice(0, 120));
+}"""
+
+
+def test_everything_that_can_be_used_has_a_name(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["```python\nx = 1\n```"])
+    desk.begin("Code, please")
+    assert desk.page.evaluate(NAMELESS) == []
+    desk.wait_for_end()
+    assert desk.page.evaluate(NAMELESS) == []
+    assert desk.page.locator("h1").count() == 1
+
+
+def test_a_focus_that_the_keyboard_moves_is_always_seen(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    desk.begin("Hello")
+    desk.wait_for_end()
+    desk.page.locator(".skip").focus()
+    unseen = []
+    for _ in range(25):
+        desk.page.keyboard.press("Tab")
+        if not desk.page.evaluate(FOCUS_SEEN):
+            unseen.append(desk.page.evaluate("document.activeElement.outerHTML.slice(0, 100)"))
+    assert unseen == []
+
+
+# The composer shows its focus on the box around the field.
+FOCUS_SEEN = """() => {
+  const node = document.activeElement;
+  if (node === document.body || node.closest(".box textarea")) return true;
+  const style = getComputedStyle(node);
+  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+}"""
