@@ -176,7 +176,8 @@ def test_a_keyboard_is_enough(desk: Visit, app: App) -> None:
 
 NAMELESS = """() => {
   const usable = "a, button, summary, input:not([type=hidden]), textarea, progress";
-  const name = node => node.getAttribute("aria-label") || node.textContent || node.labels?.[0]?.textContent || "";
+  const label = node => node.labels?.[0]?.textContent ?? "";
+  const name = node => node.getAttribute("aria-label") || node.textContent || label(node);
   return [...document.querySelectorAll(usable)].filter(node => !name(node).trim())
     .map(node => node.outerHTML.slice(0, 120));
 }"""
