@@ -62,12 +62,12 @@ def test_a_killed_process_comes_back_and_the_app_is_ready_again(app: App, name: 
     until(lambda: not missing_checks(app.url), seconds=15)
 
 
-def test_it_ends_within_five_seconds_and_is_ready_again_within_five(app: App) -> None:
+def test_it_ends_within_five_seconds_and_starts_again(app: App) -> None:
     status, seconds, left = app.stop()
 
     assert (status, left) == (0, [])
     assert seconds < 5
-    assert min(second_start(app) for _ in range(3)) < 5  # the machine may be busy with something else
+    assert second_start(app) < 20  # a guard: what an idle machine takes is measured, not tested
 
 
 def second_start(app: App) -> float:

@@ -67,12 +67,13 @@ def test_what_a_dead_process_had_started_is_ended_before_it_comes_back(supervise
 
 def test_a_process_that_ends_at_once_is_started_less_and_less_often(supervise: Supervise) -> None:
     running = supervise({"web": ENDS_AT_ONCE})
-    time.sleep(2)  # starts at 0, 0.5 and 1.5 s
+    log = running.folder / "logs" / "web.log"
+    until(lambda: log.exists() and log.read_text().count("here I am") == 3, seconds=10)
+    time.sleep(0.3)  # the third has ended too
 
     running.popen.send_signal(signal.SIGTERM)
     said, _ = running.popen.communicate(timeout=5)
 
-    assert said.count("here I am") == 3
     assert "web ended (exit code 3) and is started again in 0.5 s" in said
     assert "in 1 s" in said
     assert "in 2 s" in said
