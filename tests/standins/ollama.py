@@ -25,7 +25,7 @@ from tests.standins.ollama_script import (
     stamp,
 )
 from tests.standins.ollama_stream import Answer, nested, play, too_long
-from tests.standins.wire import Call, Connection, Pacer, Reply, encode
+from tests.standins.wire import Call, Connection, Pacer, Reply, encode, end_connections
 
 VERSION = "0.32.15"
 DEFAULT_CONTEXT = 4096
@@ -154,10 +154,8 @@ class ScriptedOllama:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for connection in list(self._connections):
-            connection.abort()
+        await end_connections(self._connections)
         self.loaded.clear()
-        await asyncio.sleep(0)
 
     async def _handle(self, reply: Reply) -> None:
         call = reply.call

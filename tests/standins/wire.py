@@ -204,6 +204,19 @@ class Connection(asyncio.StreamReaderProtocol):
             writer.close()
 
 
+async def end_connections(connections: set[Connection]) -> None:
+    """Break every connection and return when all are gone.
+
+    A client that was being accepted just then appears some rounds of the loop later.
+    """
+    for _ in range(10):
+        for connection in list(connections):
+            connection.abort()
+        await asyncio.sleep(0.001)
+    while connections:
+        await asyncio.sleep(0.001)
+
+
 async def _read_call(reader: asyncio.StreamReader) -> Call | None:
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
