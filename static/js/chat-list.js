@@ -8,6 +8,7 @@ class ChatList extends HTMLElement {
 
   connectedCallback() {
     this.addEventListener("htmx:beforeRequest", (event) => this.#maybeWait(event));
+    this.addEventListener("htmx:beforeSwap", (event) => this.#maybeKeep(event));
     this.addEventListener("htmx:afterSwap", () => this.#group());
     this.addEventListener("htmx:afterRequest", (event) => this.#changed(event));
     this.addEventListener("toggle", (event) => this.#toggled(event), true);
@@ -38,6 +39,13 @@ class ChatList extends HTMLElement {
     if (event.target !== this || !this.querySelector(".row-menu[open]")) return;
     this.#stale = true;
     event.preventDefault();
+  }
+
+  /** The same for a list that was on its way when the menu was opened. */
+  #maybeKeep(event) {
+    if (event.target !== this || !this.querySelector(".row-menu[open]")) return;
+    this.#stale = true;
+    event.detail.shouldSwap = false;
   }
 
   #toggled(event) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -180,3 +182,22 @@ def test_without_scripts_one_can_read_and_send(visiting: Visiting, alice: Person
     visit.page.wait_for_timeout(1500)
     visit.page.reload()
     expect(visit.prose.locator("strong")).to_have_text("plain")
+
+
+def test_a_list_on_its_way_does_not_close_an_open_menu(desk: Visit) -> None:
+    path = desk.begin("Keep my menu")
+    desk.wait_for_end()
+    row = desk.page.locator(f".chat-row:has(a[href='{path}'])")
+    held: list[Route] = []
+    fetched = re.compile("/chats/list/")
+    desk.page.route(fetched, held.append)
+    with desk.page.expect_request(fetched):
+        desk.page.evaluate("document.body.dispatchEvent(new CustomEvent('chats-changed'))")
+    row.locator(".row-menu > summary").click()
+    title = row.locator("input[name=title]")
+    title.fill("Half typed")
+    with desk.page.expect_response(fetched):
+        held[0].continue_()
+    desk.page.wait_for_timeout(200)
+    expect(title).to_be_visible()
+    expect(title).to_have_value("Half typed")
