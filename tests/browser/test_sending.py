@@ -190,7 +190,7 @@ def test_a_list_on_its_way_does_not_close_an_open_menu(desk: Visit) -> None:
     row = desk.page.locator(f".chat-row:has(a[href='{path}'])")
     held: list[Route] = []
     fetched = re.compile("/chats/list/")
-    desk.page.route(fetched, held.append)
+    desk.page.route(fetched, lambda route: held.append(route))
     with desk.page.expect_request(fetched):
         desk.page.evaluate("document.body.dispatchEvent(new CustomEvent('chats-changed'))")
     row.locator(".row-menu > summary").click()
