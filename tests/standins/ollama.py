@@ -284,10 +284,10 @@ class ScriptedOllama:
         reply.chunk(encode({"status": "pulling manifest"}) + b"\n")
         for line in [failed] if self.pull_error else _pull_lines(name):
             await asyncio.sleep(self.pull_seconds)
+            if line.get("status") == "success":
+                self.models[name] = Model(name)
             reply.chunk(encode(line) + b"\n")
         reply.end()
-        if not self.pull_error:
-            self.models[name] = Model(name)
 
 
 def _pull_lines(name: str) -> list[dict[str, Any]]:
