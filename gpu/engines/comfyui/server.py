@@ -64,7 +64,9 @@ async def serving(
     engine: Engine, host: str, port: int, middlewares: Sequence[Middleware] = ()
 ) -> AsyncIterator[int]:
     """Serves and computes inside the block; yields the port. Raises OSError. Then breaks connections."""
-    runner = web.AppRunner(application(engine, middlewares), access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(
+        application(engine, middlewares), access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+    )
     await runner.setup()
     worker: asyncio.Task[None] | None = None
     try:

@@ -24,6 +24,7 @@ class Client:
     """One connection and what waits to be sent on it."""
 
     socket: web.WebSocketResponse
+    transport: asyncio.Transport | None = None
     flags: dict[str, Any] = field(default_factory=dict)
     waiting: asyncio.Queue[str | bytes] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
 
@@ -75,7 +76,7 @@ class Sockets:
         socket = web.WebSocketResponse(max_msg_size=0)
         await socket.prepare(request)
         sid = request.query.get("clientId") or uuid.uuid4().hex
-        client = self.clients[sid] = Client(socket)
+        client = self.clients[sid] = Client(socket, request.transport)
         pump = asyncio.create_task(_pump(client))
         try:
             self._greet(sid)
