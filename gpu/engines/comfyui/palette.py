@@ -46,17 +46,26 @@ def words(text: str) -> list[str]:
 
 def palette(text: str, rng: random.Random) -> list[Colour]:
     """Returns five colours, the sky's two first; the same words give related ones with any seed."""
-    digest = hashlib.sha256(" ".join(sorted(words(text))).encode()).digest()
-    hue, light = digest[0] / 255, 0.45 + digest[1] / 255 * 0.35
-    for stems, mood in MOODS.items():
-        if has(text, stems):
-            hue, light = mood
-            break
+    named = [colour for stems, colour in NAMED.items() if has(text, stems)]
+    hue, light = _mood(text, named)
     hue += rng.uniform(-0.04, 0.04)
     sky = [_tone(hue, light, 0.62), _tone(hue + 0.08, min(light + 0.2, 0.94), 0.55)]
-    named = [colour for stems, colour in NAMED.items() if has(text, stems)]
+    grounds = [shade(named[0], 0.7)] if named else []
     made = [_tone(hue + shift, 0.5, 0.5) for shift in (0.5, 0.62, 0.38)]
-    return [*sky, *(named + made)[:3]]
+    return [*sky, *(named[:1] + grounds + named[1:] + made)[:3]]
+
+
+def _mood(text: str, named: list[Colour]) -> tuple[float, float]:
+    """Returns the sky's hue and how light it is: by the hour or place, the first colour, or chance."""
+    for stems, mood in MOODS.items():
+        if has(text, stems):
+            return mood
+    digest = hashlib.sha256(" ".join(sorted(words(text))).encode()).digest()
+    light = 0.45 + digest[1] / 255 * 0.35
+    if named:
+        red, green, blue = (part / 255 for part in named[0])
+        return colorsys.rgb_to_hls(red, green, blue)[0], light
+    return digest[0] / 255, light
 
 
 def shade(colour: Colour, factor: float) -> Colour:
