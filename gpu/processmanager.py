@@ -333,9 +333,9 @@ def unload(service: ServiceConfig, timeout: float) -> None:
         except ConnectionRefusedError:
             return  # nobody is there to hold any
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StopError(f"Ollama did not understand that it shall unload: {error}.") from error
+            raise StopError(f"did not understand that it shall unload: {error}") from error
         if time.monotonic() > deadline:
-            raise StopError(f"Ollama still holds {', '.join(models)} after {timeout:g} s.")
+            raise StopError(f"still holds {', '.join(models)} after {timeout:g} s")
         time.sleep(0.1)
 
 
@@ -386,22 +386,22 @@ def _boot() -> str:
 
 
 def _born_on_windows(pid: int) -> str:
-    if sys.platform != "win32":
-        return ""
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel.OpenProcess.restype = ctypes.c_void_p
-    handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return ""
-    handle = ctypes.c_void_p(handle)
-    times = [ctypes.c_ulonglong() for _ in range(4)]
-    code = ctypes.c_ulong()
-    try:
-        kernel.GetProcessTimes(handle, *(ctypes.byref(one) for one in times))
-        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-    finally:
-        kernel.CloseHandle(handle)
-    return str(times[0].value) if code.value == 259 else ""  # STILL_ACTIVE
+    if sys.platform == "win32":
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+        if not handle:
+            return ""
+        handle = ctypes.c_void_p(handle)
+        times = [ctypes.c_ulonglong() for _ in range(4)]
+        code = ctypes.c_ulong()
+        try:
+            kernel.GetProcessTimes(handle, *(ctypes.byref(one) for one in times))
+            kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        finally:
+            kernel.CloseHandle(handle)
+        return str(times[0].value) if code.value == 259 else ""  # STILL_ACTIVE
+    return ""
 
 
 def _run(command: list[str], timeout: float = 10.0) -> str:
@@ -648,7 +648,9 @@ def _signal(pid: int, number: int) -> None:
 def _lines(text: str) -> list[str]:
     """Return the last lines without colours; of a progress bar its newest state."""
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r\n", "\n")
-    return [line.rstrip("\r").rpartition("\r")[2] for line in plain.splitlines()][-LOG_LINES:]
+    return [line.rstrip("\r").rpartition("\r")[2] for line in plain.rstrip("\n").split("\n") if plain][
+        -LOG_LINES:
+    ]
 
 
 class SystemdDriver:
