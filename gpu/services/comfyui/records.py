@@ -11,6 +11,7 @@ from gpu.services import errors
 
 Graph = dict[str, dict[str, Any]]
 State = Literal["pending", "running", "done", "failed", "interrupted", "lost"]
+SHARED = ("cpu", "mps")  # kinds of devices without memory of their own
 ROOTS = ("input", "output", "temp")
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ class Device:
 
     @property
     def held(self) -> int:
-        """Bytes that ComfyUI's models take; 0 on a CPU, where main memory is all that is told."""
-        return 0 if self.type == "cpu" else max(self.torch_total - self.torch_free, 0)
+        """Bytes that ComfyUI keeps from others, used or not; 0 where main memory is all that is told."""
+        return 0 if self.type in SHARED else self.torch_total
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Stats:
 
     @property
     def held(self) -> int:
-        """Bytes that ComfyUI's models take on all cards."""
+        """Bytes that ComfyUI keeps on all cards."""
         return sum(device.held for device in self.devices)
 
 
