@@ -15,6 +15,7 @@ import pytest
 import requests
 from PIL import Image, ImageChops, ImageStat
 
+from gpu.engines.comfyui.files import Files
 from gpu.engines.comfyui.sketch import sketch
 from tests.engines.comfyui import ROOT, Engine, running_comfyui
 from tests.standins.comfyui_graphs import Graph, history, img2img, submit, txt2img, vram_free
@@ -126,6 +127,13 @@ def test_the_picture_carries_its_graph_and_the_watermark(engine: Engine) -> None
     assert box[1] > 200
 
 
+def test_a_size_beyond_reason_is_out_of_memory(engine: Engine) -> None:
+    prompt_id = submit(engine.url, txt2img(size=16384))
+    while not (entry := history(engine.url, prompt_id)):
+        time.sleep(0.01)
+    assert entry["status"]["messages"][-1][1]["exception_type"] == "torch.OutOfMemoryError"
+
+
 def test_a_scaled_preview_output_is_temporary(engine: Engine) -> None:
     graph = txt2img(seed=3)
     scale = {"image": ["8", 0], "upscale_method": "area", "width": 32, "height": 0, "crop": "disabled"}
@@ -188,6 +196,14 @@ def test_a_picture_is_re_encoded_on_request(engine: Engine) -> None:
     assert (alpha.mode, view(engine, reference, channel="rgb").status_code) == ("RGBA", 200)
     annotated = {"filename": f"{reference['filename']} [output]"}
     assert view(engine, annotated).content == view(engine, reference).content
+
+
+def test_only_so_many_pictures_are_kept_where_nobody_asked_for_them(tmp_path: Path) -> None:
+    files = Files(tmp_path, most=2)
+    drawing = Image.new("RGB", (8, 8))
+    saved = [files.save(drawing, "a", temporary=False, text={})["filename"] for _ in range(4)]
+    assert saved[-1] == "a_00004_.png"
+    assert sorted(path.name for path in (tmp_path / "output").iterdir()) == saved[2:]
 
 
 def test_a_prefix_may_name_a_folder_but_none_outside(engine: Engine) -> None:

@@ -251,6 +251,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--record", type=Path, help="appends when it computes what, as JSON lines")
     parser.add_argument("--free-ignored", action="store_true", help="never gives memory back")
     parser.add_argument("--hangs", action="store_true", help="accepts and never answers")
+    parser.add_argument("--garbage", choices=[kind.name for kind in Garbage], help="what it answers to all")
+    parser.add_argument("--dies-after", type=float, help="seconds after which it ends by itself, status 1")
     parser.add_argument("--does-not-start", choices=["ends", "silent"], help="ends at once, or never listens")
     return parser.parse_args()
 
@@ -266,10 +268,11 @@ def main() -> int:
     comfyui.picture_seconds, comfyui.load_seconds = given.picture_seconds, given.load_seconds
     comfyui.free_seconds = None if given.free_ignored else given.free_seconds
     comfyui.hangs = given.hangs
+    comfyui.garbage = Garbage[given.garbage] if given.garbage else None
     with comfyui:
         print(comfyui.url, flush=True)
-        threading.Event().wait()
-    return 0
+        threading.Event().wait(given.dies_after)
+    return 1
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from gpu.engines.comfyui.execution import NodeError
+from gpu.engines.comfyui.nodes import NodeError
 
 BOOM = "boom from node"
 NO_MEMORY = (

@@ -191,6 +191,12 @@ def test_as_a_process_it_may_not_start() -> None:
         assert running.wait(10) == 1
 
 
+def test_as_a_process_it_may_die_soon_after_it_started_or_answer_garbage() -> None:
+    with process("--dies-after", "0.3", "--garbage", "HTML") as running:
+        assert requests.get(first_line(running), timeout=5).headers["Content-Type"].startswith("text/html")
+        assert running.wait(10) == 1
+
+
 def process(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.standins.comfyui", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -13,6 +13,8 @@ from gpu.engines.comfyui.engine import Engine
 from gpu.engines.comfyui.execution import Pace
 from gpu.engines.comfyui.server import serving
 
+MOST_PICTURES = 500  # kept where nobody asked for them to be kept
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m gpu.engines.comfyui", description=__doc__)
@@ -24,14 +26,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def serve(arguments: argparse.Namespace, folder: Path) -> None:
+async def serve(arguments: argparse.Namespace, folder: Path, most: int | None = None) -> None:
     """Answers until SIGTERM or Ctrl-C; then hangs up, in mid-picture if it must."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     pace = Pace(arguments.picture_seconds, arguments.load_seconds)
-    async with serving(Engine(folder, pace=pace), arguments.host, arguments.port) as port:
+    engine = Engine(folder, pace=pace, most_pictures=most)
+    async with serving(engine, arguments.host, arguments.port) as port:
         sys.stdout.write(f"ComfyUI's stand-in answers at http://{arguments.host}:{port}\n")
         sys.stdout.flush()
         await stop.wait()
@@ -45,7 +48,7 @@ def main() -> int:
             asyncio.run(serve(arguments, arguments.folder))
         else:
             with tempfile.TemporaryDirectory(prefix="ollama-chat-pictures-") as folder:
-                asyncio.run(serve(arguments, Path(folder)))
+                asyncio.run(serve(arguments, Path(folder), MOST_PICTURES))
     except OSError as error:
         sys.stderr.write(f"{error.strerror or error}\n")
         return 1

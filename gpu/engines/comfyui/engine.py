@@ -38,8 +38,9 @@ class Engine:
         pace: Pace | None = None,
         witness: Witness | None = None,
         sockets: Sockets | None = None,
+        most_pictures: int | None = None,
     ) -> None:
-        self.files = Files(folder)
+        self.files = Files(folder, most_pictures)
         self.memory = Memory()
         self.sockets = sockets or Sockets()
         self.line = Line(self.sockets)

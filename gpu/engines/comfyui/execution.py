@@ -42,14 +42,6 @@ class Witness(Protocol):
     async def entering(self, prompt_id: str, class_type: str) -> None: ...
 
 
-class NodeError(Exception):
-    """What a node of ComfyUI's own would raise, under the name of its class."""
-
-    def __init__(self, message: str, type_name: str = "RuntimeError") -> None:
-        super().__init__(message)
-        self.type_name = type_name
-
-
 class StoppedError(Exception):
     """The prompt was interrupted."""
 

@@ -33,10 +33,13 @@ class Uploaded:
 
 
 class Files:
-    """`input`, `output` and `temp` under one folder; nothing is read or written outside of it."""
+    """`input`, `output` and `temp` under one folder; nothing is read or written outside of it.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.resolve()
+    `most`: of the pictures that it drew itself, only so many are kept in each of their folders.
+    """
+
+    def __init__(self, folder: Path, most: int | None = None) -> None:
+        self.folder, self._most = folder.resolve(), most
         for root in ROOTS:
             (self.folder / root).mkdir(parents=True, exist_ok=True)
         self._temp_name = "ComfyUI_temp_" + "".join(random.choices(string.ascii_lowercase, k=5))
@@ -94,7 +97,14 @@ class Files:
         for key, value in text.items():
             chunks.add_text(key, json.dumps(value))
         picture.save(folder / name, pnginfo=chunks, compress_level=4)
+        self._forget(folder)
         return {"filename": name, "subfolder": subfolder, "type": root}
+
+    def _forget(self, folder: Path) -> None:
+        if self._most is not None:
+            drawn = sorted(folder.glob("*.png"), key=lambda path: path.stat().st_mtime_ns)
+            for path in drawn[: -self._most]:
+                path.unlink()
 
     def _next(self, folder: Path, stem: str) -> int:
         pattern = re.compile(re.escape(stem) + r"_(\d+)_\.png$")

@@ -14,7 +14,16 @@ from gpu.engines.comfyui.sketch import mixed, sketch, watermarked
 Values = tuple[Any, ...]
 Inputs = dict[str, Any]
 SAMPLERS = ("KSampler", "SamplerCustomAdvanced")
+MOST_PIXELS = 50_000_000  # in one batch; ComfyUI too would run out of memory
 LOADERS = ("CheckpointLoaderSimple", "UNETLoader", "DualCLIPLoader", "VAELoader")
+
+
+class NodeError(Exception):
+    """What a node of ComfyUI's own would raise, under the name of its class."""
+
+    def __init__(self, message: str, type_name: str = "RuntimeError") -> None:
+        super().__init__(message)
+        self.type_name = type_name
 
 
 @dataclass(frozen=True)
@@ -88,11 +97,18 @@ def sampling(class_type: str, inputs: Inputs) -> Sampling:
 def draw(work: Sampling) -> Latent:
     """Returns the drawn pictures of a whole batch."""
     latent = work.latent
+    _check_size(latent.size, latent.batch)
     drawn = [sketch(work.words.text, work.seed, latent.size, index) for index in range(latent.batch)]
     if latent.pictures:
         sources = [latent.pictures[index % len(latent.pictures)] for index in range(latent.batch)]
         drawn = [mixed(source, one, work.denoise) for source, one in zip(sources, drawn, strict=True)]
     return replace(latent, pictures=tuple(drawn))
+
+
+def _check_size(size: tuple[int, int], batch: int) -> None:
+    if size[0] * size[1] * batch > MOST_PIXELS:
+        text = "Allocation on device 0 would exceed allowed memory. (out of memory)"
+        raise NodeError(text, "torch.OutOfMemoryError")
 
 
 def needed(class_type: str, inputs: Inputs) -> tuple[str, ...]:
@@ -154,6 +170,7 @@ def _scale(inputs: Inputs) -> tuple[Image.Image, ...]:
         wide or max(1, first.width * high // first.height),
         high or max(1, first.height * wide // first.width),
     )
+    _check_size(size, len(pictures))
     fit = ImageOps.fit if inputs["crop"] == "center" else Image.Image.resize
     return tuple(fit(picture, size) for picture in pictures)
 

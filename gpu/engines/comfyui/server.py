@@ -70,7 +70,7 @@ async def serving(
     await runner.setup()
     worker: asyncio.Task[None] | None = None
     try:
-        site = web.TCPSite(runner, host, port, reuse_address=True)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         worker = asyncio.create_task(engine.run())
         yield runner.addresses[0][1]

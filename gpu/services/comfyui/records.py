@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from gpu.services import errors
 Graph = dict[str, dict[str, Any]]
 State = Literal["pending", "running", "done", "failed", "interrupted", "lost"]
 SHARED = ("cpu", "mps")  # kinds of devices without memory of their own
+NODE = re.compile(r"Node ID '#(.+)'")
 ROOTS = ("input", "output", "temp")
 log = logging.getLogger(__name__)
 
@@ -214,7 +216,8 @@ def _whole(error: Any, graph: Graph) -> tuple[Problem, ...]:
     if not isinstance(error, dict):
         return (Problem("refused", str(error)),)
     extra = error.get("extra_info") or {}
-    node = str(extra.get("node_id") or "")
+    named = NODE.fullmatch(str(error.get("details") or ""))  # 0.3.64 says it nowhere else
+    node = str(extra.get("node_id") or (named[1] if named else ""))
     return (
         Problem(
             kind=str(error.get("type") or ""),
