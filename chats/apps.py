@@ -22,7 +22,7 @@ class ChatsConfig(AppConfig):
         from gpu import arbiter
         from live import clock, kinds
 
-        arbiter.send_grants_with("message", tasks.generate.delay)
+        arbiter.send_grants_with("message", tasks.generate.delay, wanted=sweep.still_wanted)
         clock.add("sweep", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         kinds.register(kinds.Kind("message", following.find, stop=following.stop))
 

@@ -59,6 +59,12 @@ class Tally:
             self.first = self.first if self.first is not None else self.last
         self.numbers = piece.numbers or self.numbers
 
+    def card_seconds(self) -> float:
+        """Return what this answer took of the card: Ollama's own numbers, else since the first token."""
+        if self.numbers:
+            return self.numbers.load_seconds + self.numbers.prompt_seconds + self.numbers.seconds
+        return time.monotonic() - self.asked - self.first if self.first is not None else 0.0
+
     def report(self, window: int) -> dict[str, object]:
         """Return the numbers as the row keeps them."""
         told = self.numbers or Numbers(done_reason="")
@@ -80,23 +86,46 @@ class Tally:
 
 
 def generate(message_id: int, lease_id: str) -> None:
-    """Answer a queued message; returns quietly when somebody else does."""
-    running = claim_answer(message_id)
-    if running is None:
-        return
-    with arbiter.lease(lease_id):
-        tally = Tally()
-        try:
-            plan = make_plan(running.message)
-            _answer(running, plan, tally)
-        except HungUpError:
-            _finish(running, running.ends_as or Message.Status.INTERRUPTED, tally)
-        except errors.ServiceError as error:
-            logger.info("answer %s: %s: %s", message_id, error.code, error)
-            _fail(running, error, tally)
-        except Exception:  # a row must never be left running
-            logger.exception("answer %s met an unforeseen error", message_id)
-            _finish(running, Message.Status.FAILED, tally, code="unexpected")
+    """Answer a queued message under the lease that was granted; returns quietly when somebody else does."""
+    with arbiter.hold(lease_id) as lease:
+        if lease is None:
+            return
+        running = claim_answer(message_id)
+        if running is None:
+            lease.used = 0
+            return
+        lease.on_loss(lambda: running.end_as(Message.Status.INTERRUPTED))
+        _generate(running, lease)
+
+
+def _generate(running: Running, lease: arbiter.Held) -> None:
+    tally = Tally()
+    try:
+        plan = make_plan(running.message)
+        lease.check()
+        _answer(running, plan, tally)
+    except (HungUpError, arbiter.LeaseLostError):
+        _end_early(running, lease, tally)
+    except errors.ServiceError as error:
+        logger.info("answer %s: %s: %s", running.message_id, error.code, error)
+        _fail(running, error, tally)
+    except Exception:  # a row must never be left running
+        logger.exception("answer %s met an unforeseen error", running.message_id)
+        _finish(running, Message.Status.FAILED, tally, code="unexpected")
+    finally:
+        lease.used = tally.card_seconds()
+
+
+def _end_early(running: Running, lease: arbiter.Held, tally: Tally) -> None:
+    """End what was hung up; an answer that lost the card before its first word waits for it again."""
+    status = running.ends_as or Message.Status.INTERRUPTED
+    if not lease.lost or status == Message.Status.STOPPED:
+        _finish(running, status, tally)
+    elif running.line.length:
+        _finish(running, Message.Status.INTERRUPTED, tally, code="lease_lost")
+    elif running.give_back():
+        message = running.message
+        arbiter.enqueue(arbiter.Ticket("message", message.pk, message.author_id, about=message.model_name))
 
 
 def make_plan(message: Message) -> Plan:

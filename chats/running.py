@@ -95,6 +95,17 @@ class Running:
         self._save_final(final)
         self.line.end(status=status.value, **({"code": code} if code else {}))
 
+    def give_back(self) -> bool:
+        """Queue the row again, as if it had never been claimed; False when it is another's by now."""
+        pulse().forget(self)
+        self.line.tell("status", status="queued")
+        self.line.leave()
+        return bool(
+            Message.objects.held_by(self.claim).update(
+                status=Message.Status.QUEUED, claim=None, heartbeat_at=None, sent_at=timezone.now()
+            )
+        )
+
     def _save_final(self, final: dict[str, Any]) -> None:
         for attempt in range(SAVE_TRIES):
             try:

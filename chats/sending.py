@@ -48,6 +48,7 @@ def send_message(
     The same `client_id` again returns what the first call made. Raises AppError (invalid, busy).
     """
     content = _checked(content)
+    _refuse_while_draining()
     if client_id and (before := _sent_before(author, client_id)):
         return before
     try:
@@ -68,6 +69,11 @@ def _checked(content: str) -> str:
         sentence = _("This is too long: %(n)d characters, at most %(most)d.")
         raise AppError(sentence % {"n": len(content), "most": LONGEST_MESSAGE}, code=Code.TOO_LARGE)
     return content
+
+
+def _refuse_while_draining() -> None:
+    if arbiter.is_draining():
+        raise AppError(code=Code.DRAINING)
 
 
 def _sent_before(author: Any, client_id: UUID) -> Sent | None:
@@ -118,12 +124,13 @@ def _ask(chat: Chat, message: Message, *, author: Any, model_name: str) -> Messa
 
 def _queue(answer: Message) -> None:
     tell_user(answer.author_id, "answer", chat=answer.chat_id, message=answer.parent_id, answer=answer.pk)
-    ticket = arbiter.Ticket("message", answer.pk, answer.author_id)
+    ticket = arbiter.Ticket("message", answer.pk, answer.author_id, about=answer.model_name)
     transaction.on_commit(lambda: arbiter.enqueue(ticket))
 
 
 def try_again(answer: Message, *, model_name: str = "") -> Sent:
     """Ask for another answer beside this one. Raises AppError busy."""
+    _refuse_while_draining()
     chat, message = answer.chat, answer.parent
     if message is None:
         raise AppError(_("There is no such message."), code=Code.NOT_FOUND)
@@ -139,6 +146,7 @@ def continue_answer(answer: Message) -> Message:
     """Have the model go on where the answer ends. Raises AppError (busy, stale)."""
     if not answer.can_continue:
         raise AppError(_("This answer has nothing to continue."), code=Code.STALE)
+    _refuse_while_draining()
     _forget_log(answer)
     try:
         with transaction.atomic():

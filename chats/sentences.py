@@ -41,6 +41,9 @@ ERRORS: dict[str, Sentence] = {
     "worker_lost": _(
         "The answer was interrupted by a restart. What was written is kept; continue when you like."
     ),
+    "lease_lost": _(
+        "The answer lost the card to somebody else. What was written is kept; continue when you like."
+    ),
     "unexpected": _("Something unforeseen went wrong. What was written is kept; try again."),
 }
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
 from chats.models import Message
+from gpu import arbiter
 from live import log
 from live.redis import RedisError, client, key
 
@@ -29,6 +30,7 @@ def stop(message_id: int) -> None:
     stopped = unclaimed.update(status=Message.Status.STOPPED, live_in=None, finished_at=Now())
     try:
         if stopped:
+            arbiter.cancel("message", message_id)
             log.write_end("message", message_id, status=Message.Status.STOPPED.value)
         else:
             client().set(flag(message_id), "1", ex=KEPT)

@@ -1,4 +1,4 @@
-"""What no worker looks after: answers never claimed are sent again, answers left behind are ended."""
+"""What no worker looks after: answers never claimed are put in line again, answers left behind are ended."""
 
 from __future__ import annotations
 
@@ -26,11 +26,21 @@ def send_again() -> None:
     """Put the tickets of unclaimed answers in line again: the broker may have lost them."""
     before = timezone.now() - timedelta(seconds=settings.ANSWER_UNCLAIMED)
     lost = Message.objects.filter(status__in=Message.UNCLAIMED, claim=None, sent_at__lt=before)
-    for pk, author_id, sent_at in lost.values_list("pk", "author_id", "sent_at"):
+    rows = list(lost.values_list("pk", "author_id", "sent_at", "model_name"))
+    if not rows:
+        return
+    known = arbiter.read().rows("message")
+    for pk, author_id, sent_at, model_name in rows:
         mine = Message.objects.filter(pk=pk, sent_at=sent_at, claim=None)
-        if mine.update(sent_at=timezone.now()):
+        if pk not in known and mine.update(sent_at=timezone.now()):
             logger.warning("answer %s was never claimed and is sent again", pk)
-            arbiter.enqueue(arbiter.Ticket("message", pk, author_id))
+            arbiter.enqueue(arbiter.Ticket("message", pk, author_id, about=model_name))
+
+
+def still_wanted(message_ids: list[int]) -> set[int]:
+    """Return which of these answers still wait for the card."""
+    waiting = Message.objects.filter(pk__in=message_ids, status__in=Message.UNCLAIMED, claim=None)
+    return set(waiting.values_list("pk", flat=True))
 
 
 def end_abandoned() -> None:

@@ -1,4 +1,4 @@
-"""Where Ollama is: the configured address, else what answers on this machine, else the built-in engine."""
+"""Where the services are: the configured address, what answers on this machine, or the built-in engine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from gpu.services.comfyui import ComfyUI
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ollama
 
 CUSTOMARY = "http://127.0.0.1:11434"
+CUSTOMARY_COMFYUI = "http://127.0.0.1:8188"
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,20 @@ def find_ollama() -> Endpoint:
         if not settings.OLLAMA_ENGINE_URL:
             raise
     return Endpoint(settings.OLLAMA_ENGINE_URL, "engine", Ollama(settings.OLLAMA_ENGINE_URL).version())
+
+
+def find_comfyui() -> Endpoint:
+    """Return where ComfyUI is. Raises ServiceError when it is nowhere.
+
+    A configured service that is down is reported as down, never replaced.
+    """
+    if settings.COMFYUI_URL:
+        return Endpoint(settings.COMFYUI_URL, "configured", ComfyUI(settings.COMFYUI_URL).stats().version)
+    try:
+        return Endpoint(CUSTOMARY_COMFYUI, "found", ComfyUI(CUSTOMARY_COMFYUI).stats().version)
+    except ServiceError:
+        if not settings.COMFYUI_ENGINE_URL:
+            raise
+    return Endpoint(
+        settings.COMFYUI_ENGINE_URL, "engine", ComfyUI(settings.COMFYUI_ENGINE_URL).stats().version
+    )

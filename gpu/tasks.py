@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from gpu import pulls, snapshot
+from gpu import handoff, pulls, snapshot
 
 
 @shared_task(name="gpu.pull")
@@ -17,3 +17,9 @@ def pull(name: str) -> None:
 def refresh() -> None:
     """Look at Ollama now."""
     snapshot.refresh()
+
+
+@shared_task(name="gpu.hand_over")
+def hand_over(switch_id: str) -> None:
+    """Give the card to the service that the hand-over is for."""
+    handoff.carry_out(switch_id)

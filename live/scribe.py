@@ -129,6 +129,10 @@ class Line:
             self.ended_at = time.monotonic()
         self._scribe.nudge(self)
 
+    def leave(self) -> None:
+        """Stop writing without an end: somebody else will go on with this answer."""
+        self._scribe.leave(self)
+
     def take(self) -> list[log.Frame]:
         """Return what is to be written now, in order; the end comes last."""
         with self._lock:
@@ -172,6 +176,11 @@ class Scribe:
                 self._thread = threading.Thread(target=self._write_forever, name="scribe", daemon=True)
                 self._thread.start()
         return line
+
+    def leave(self, line: Line) -> None:
+        """Forget a line that is not to be ended here."""
+        with self._lock:
+            self._open.discard(line)
 
     def nudge(self, line: Line) -> None:
         """Have the line written with the next round trip."""

@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls_allauth")),
     path("api/auth/", include("accounts.api.urls")),
+    path("api/", include("gpu.api.urls")),
     path("api/", include("chats.api.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", api_docs.docs, name="docs"),

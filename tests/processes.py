@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 Found = TypeVar("Found")
 PASSWORD = "correct horse battery"
 QUICK = {
+    "GPU_OLLAMA_SLOTS": "256",
     "ANSWER_HEARTBEAT": "0.3",
     "ANSWER_STALE": "2",
     "ANSWER_UNCLAIMED": "1",

@@ -25,6 +25,7 @@ os.environ |= {
     "REDIS_URL": redis_server.start(),
     "REDIS_PREFIX": "test",
     "SIGNUP_POLICY": "open",
+    "GPU_OLLAMA_SLOTS": "64",
 }
 
 from ollamachat.settings import *  # noqa: E402, F403

@@ -255,6 +255,17 @@ class Ollama:
         content = message.get("content") if isinstance(message, dict) else None
         return str(content or ""), read_numbers(told)
 
+    def load(self, name: str, *, num_ctx: int, keep_alive: str, timeout: float) -> None:
+        """Load a model and return when it is; `num_ctx` as in `Ask`, `timeout` in seconds."""
+        body = {
+            "model": name,
+            "keep_alive": keep_alive,
+            "stream": False,
+            "shift": False,
+            "options": {"num_ctx": num_ctx},
+        }
+        self._call("POST", "/api/generate", body, timeout=timeout)
+
     def unload(self, name: str) -> None:
         """Ask for the model's memory back; what happened is seen in `loaded`."""
         self._call("POST", "/api/generate", {"model": name, "keep_alive": 0, "stream": False})

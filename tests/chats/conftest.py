@@ -1,12 +1,14 @@
-"""Each test begins with an empty Redis: the queue, the log and the look at Ollama live there."""
+"""Each test begins with an empty Redis, in which Ollama has the card."""
 
 from __future__ import annotations
 
 import pytest
 
+from gpu import arbiter
 from live.redis import client
 
 
 @pytest.fixture(autouse=True)
 def empty_redis() -> None:
     client().flushdb()
+    arbiter.transact("see", resident=arbiter.OLLAMA)

@@ -14,8 +14,9 @@ ABOUT = {"url": "http://localhost:11434", "model": "smollm2:135m"}
 
 
 def kinds(kind: type[errors.ServiceError] = errors.ServiceError) -> Iterator[type[errors.ServiceError]]:
-    """Yield every error of a service."""
-    yield kind
+    """Yield every error that Ollama can give; those of one service alone stand with its client."""
+    if kind.__module__ == errors.__name__:
+        yield kind
     for child in kind.__subclasses__():
         yield from kinds(child)
 

@@ -1,0 +1,69 @@
+"""What `upkeep` does for the card: let time pass, prune the line, believe only what is shown."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from gpu import endpoints, handoff, monitor
+from gpu.arbiter import COMFYUI, OLLAMA, Card, prune, tick, transact
+from gpu.arbiter.state import UNKNOWN
+from gpu.services.comfyui import ComfyUI
+from gpu.services.errors import ServiceError
+from gpu.services.ollama import Ollama
+
+logger = logging.getLogger(__name__)
+TICK = 1.0  # seconds
+LOOK_EVERY = 5.0  # seconds between two looks at what the services show
+MIB = 2**20
+_looked = [0.0]
+
+
+def watch() -> None:
+    """Tick; every few seconds compare what is believed with what is shown. Raises RedisError."""
+    card = tick()
+    if time.monotonic() - _looked[0] < LOOK_EVERY:
+        return
+    _looked[0] = time.monotonic()
+    prune()
+    if not card.leases and not card.switch:
+        look(card)
+
+
+def look(card: Card) -> None:
+    """Take back the belief in a resident when the other service has been used behind our back."""
+    other = {OLLAMA: _comfyui_is_used, COMFYUI: _ollama_is_used}.get(card.resident)
+    if other is not None and other():
+        logger.info("%s was believed to have the card alone, and has not", card.resident)
+        transact("see", resident=UNKNOWN)
+
+
+def _ollama_is_used() -> bool:
+    try:
+        return bool(Ollama(endpoints.find_ollama().url).loaded())
+    except ServiceError:
+        return False
+
+
+def _comfyui_is_used() -> bool:
+    try:
+        comfyui = ComfyUI(endpoints.find_comfyui().url)
+        return comfyui.stats().held > handoff.RESIDUE or comfyui.is_computing()
+    except ServiceError:
+        return False
+
+
+def sample() -> None:
+    """Read the card's memory and tell the arbiter. Raises RedisError."""
+    reading = monitor.sample(comfyui_held)
+    if reading.source == "nvml":
+        held = reading.ollama + reading.comfyui
+        transact("measure", free=reading.free // MIB, held=held // MIB)
+
+
+def comfyui_held() -> int:
+    """Return the bytes that ComfyUI says it holds, 0 when it is not there."""
+    try:
+        return ComfyUI(endpoints.find_comfyui().url).stats().held
+    except ServiceError:
+        return 0
