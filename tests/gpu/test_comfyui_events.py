@@ -143,6 +143,13 @@ def test_hanging_up_from_another_thread_frees_a_blocked_reader(
         assert time.monotonic() - begun < 2
 
 
+def test_hanging_up_before_it_is_connected_counts_too(client: ComfyUI) -> None:
+    events = client.events()
+    events.hang_up()
+    with events, pytest.raises(HungUpError):
+        list(events.of("nothing"))
+
+
 def test_a_refused_socket_is_told(comfyui: ScriptedComfyUI, client: ComfyUI) -> None:
     comfyui.refuses_sockets = True
     with pytest.raises(errors.ServiceDownError), client.events():

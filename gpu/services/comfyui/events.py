@@ -56,7 +56,7 @@ class Event:
 class Events:
     """One connection with a client_id of its own: enter it, submit with that id, iterate `of(prompt_id)`.
 
-    Entering raises ServiceDownError. ComfyUI sends nothing twice and nothing late: what was missed is missed.
+    Entering raises ServiceDownError, HungUpError. ComfyUI sends nothing twice and nothing late: what was missed is missed.
     """
 
     def __init__(self, url: str, *, previews: bool = True) -> None:
@@ -82,6 +82,8 @@ class Events:
                 self._socket.send(FEATURES)
         except BROKEN as error:
             self._close()
+            if self._hung_up:
+                raise HungUpError from None
             raise errors.ServiceDownError(str(error), url=self._url) from error
         if self._hung_up:
             self._close()
