@@ -56,7 +56,7 @@ class Event:
 class Events:
     """One connection with a client_id of its own: enter it, submit with that id, iterate `of(prompt_id)`.
 
-    Entering raises ServiceDownError, HungUpError. ComfyUI sends nothing twice and nothing late: what was missed is missed.
+    Entering raises ServiceDownError, HungUpError. ComfyUI sends nothing twice: what was missed is missed.
     """
 
     def __init__(self, url: str, *, previews: bool = True) -> None:
