@@ -381,7 +381,7 @@ end
 
 local function fairly(tickets)
   return first(tickets, function(ticket)
-    return {-ticket.priority, used_ms(ticket.user_id), ticket.seq}
+    return {-ticket.priority, used_ms(ticket.user_id) - (now - ticket.at), ticket.seq} -- waiting pays for use
   end)
 end
 

@@ -21,6 +21,15 @@ def used_ms(card: Card, user_id: int, now: int, rules: Rules) -> float:
     return float(used.ms * 2.0 ** (-(now - used.at) / rules.half_life))
 
 
+def debt_ms(card: Card, ticket: Ticket, now: int, rules: Rules) -> float:
+    """Return what still counts against a ticket: a second waited pays for a second used.
+
+    So nobody starves under a stream of people who used nothing: it lasts at most as long
+    as the ticket's owner used the card lately, and from then on who comes later goes later.
+    """
+    return used_ms(card, ticket.user_id, now, rules) - (now - ticket.at)
+
+
 def fifo(card: Card, waiting: Sequence[Ticket], now: int, rules: Rules) -> Ticket | None:
     """First come, first served."""
     return min(waiting, key=lambda ticket: ticket.seq, default=None)
@@ -37,7 +46,7 @@ def household(card: Card, waiting: Sequence[Ticket], now: int, rules: Rules) -> 
     def first(tickets: Sequence[Ticket]) -> Ticket | None:
         return min(
             tickets,
-            key=lambda ticket: (-ticket.priority, used_ms(card, ticket.user_id, now, rules), ticket.seq),
+            key=lambda ticket: (-ticket.priority, debt_ms(card, ticket, now, rules), ticket.seq),
             default=None,
         )
 
