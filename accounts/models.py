@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import OptionalEmailField, UsernameField, fold_email, fold_username
@@ -144,3 +145,20 @@ class OneTimeLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.pk}"
+
+
+class Usage(models.Model):
+    """The ledger of what is scarce here: who used how much of what. Rows are only ever added."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="usage")
+    kind = models.CharField(_("kind"), max_length=20)
+    amount = models.FloatField(_("amount"), help_text=_("GPU seconds for the kind “gpu”."))
+    at = models.DateTimeField(_("when"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("usage")
+        verbose_name_plural = _("usage")
+        indexes = [models.Index(fields=["user", "kind", "at"], name="usage_of_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.kind} {self.amount:.1f}"

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_thread
-from gpu import snapshot
+from gpu import snapshot, warming
 from gpu.suggestions import card_memory_gb, suggest
 
 SIDEBAR = 100  # chats in the list
@@ -40,6 +40,7 @@ def page(user: Any, chat: Chat | None = None) -> dict[str, Any]:
     seen = snapshot.read()
     models = seen.chat_models()
     chosen = (chat.model_name if chat else "") or seen.default_model()
+    warming.ask(chosen)
     return {
         "chats": sidebar(user),
         "chat": chat,

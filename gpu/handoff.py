@@ -17,11 +17,10 @@ from typing import Any
 
 from django.conf import settings
 
-from gpu import endpoints, snapshot, vram
+from gpu import endpoints, forecast, snapshot, vram, warming
 from gpu.arbiter import COMFYUI, OLLAMA, Held, LeaseLostError, transact
 from gpu.arbiter.holding import claim, keeper
 from gpu.arbiter.state import NOBODY, UNKNOWN, Switch
-from gpu.models import settings_for
 from gpu.services.comfyui import ComfyUI
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ollama
@@ -208,6 +207,7 @@ def carry_out(switch_id: str) -> None:
     try:
         work.run()
         transact("switched", switch_id=switch_id, parts=work.took)
+        forecast.learn(f"switch:{switch.to}", sum(work.took.values()))
     except LeaseLostError:
         logger.warning("the hand-over to %s was taken over by somebody else", switch.to)
     except HandOffError as error:
@@ -234,16 +234,7 @@ def process_manager() -> ProcessManager | None:
 def warm_default_model(ollama: Ollama) -> None:
     """Load the model that the next chat will ask for; a failure only costs its first wait."""
     seen = snapshot.look_now()
-    model = seen.find(seen.default_model())
-    if model is None or not model.chats:
-        return
-    row = settings_for(model.name)
     try:
-        ollama.load(
-            model.name,
-            num_ctx=row.window(model.context_length),
-            keep_alive=row.stays_loaded(),
-            timeout=settings.PROCESS_SWITCH_TIMEOUT,
-        )
+        warming.load(ollama, seen, seen.default_model())
     except ServiceError as error:
-        logger.info("%s could not be warmed: %s", model.name, error)
+        logger.info("the default model could not be warmed: %s", error)

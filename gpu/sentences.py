@@ -62,13 +62,13 @@ def stage_name(stage: str, *, mine: bool) -> str:
             CHAT: _("your question"),
             THINK: _("the words for your picture"),
             DRAW: _("your picture"),
-            IDLE: _("a title for your chat"),
+            IDLE: _("small work in between"),
         }[stage]
     return {
         CHAT: _("another user's question"),
         THINK: _("the words for another user's picture"),
         DRAW: _("another user's picture"),
-        IDLE: _("a title for another user's chat"),
+        IDLE: _("small work in between"),
     }[stage]
 
 

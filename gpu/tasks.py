@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from gpu import handoff, pulls, snapshot
+from gpu import handoff, pulls, snapshot, warming
 
 
 @shared_task(name="gpu.pull")
@@ -17,6 +17,12 @@ def pull(name: str) -> None:
 def refresh() -> None:
     """Look at Ollama now."""
     snapshot.refresh()
+
+
+@shared_task(name="gpu.warm")
+def warm(row_id: int, lease_id: str) -> None:
+    """Load a model before it is asked for."""
+    warming.warm(row_id, lease_id)
 
 
 @shared_task(name="gpu.hand_over")

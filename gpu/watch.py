@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from gpu import endpoints, handoff, monitor
+from gpu import endpoints, handoff, ledger, monitor
 from gpu.arbiter import COMFYUI, OLLAMA, Card, prune, tick, transact
 from gpu.arbiter.state import UNKNOWN
 from gpu.services.comfyui import ComfyUI
@@ -25,6 +25,7 @@ def watch() -> None:
     if time.monotonic() - _looked[0] < LOOK_EVERY:
         return
     _looked[0] = time.monotonic()
+    ledger.recall(card)
     prune()
     if not card.leases and not card.switch:
         look(card)

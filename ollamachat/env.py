@@ -70,6 +70,9 @@ SECTIONS = (
             "Who may sign up; empty: open on this computer alone, closed on the network.",
             choices=("", "open", "closed"),
         ),
+        Name(
+            "METRICS_TOKEN", "str", "", "Bearer token of /metrics; empty: this computer alone.", secret=True
+        ),
         Name("DEBUG", "bool", False, "Django's debug pages, for development only."),
     ),
     _section(

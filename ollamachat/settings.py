@@ -205,6 +205,8 @@ ANSWER_UNCLAIMED = ENV["ANSWER_UNCLAIMED"]
 SWEEP_INTERVAL = ENV["SWEEP_INTERVAL"]
 SNAPSHOT_INTERVAL = ENV["SNAPSHOT_INTERVAL"]
 
+METRICS_TOKEN = ENV["METRICS_TOKEN"]
+
 # --- The card ---------------------------------------------------------------------------------------
 
 GPU_OLLAMA_SLOTS = ENV["GPU_OLLAMA_SLOTS"]

@@ -7,11 +7,12 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
-from ollamachat import api_docs, health
+from ollamachat import api_docs, health, metrics
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    re_path(r"^metrics/?$", metrics.metrics, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls_allauth")),

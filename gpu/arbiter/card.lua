@@ -253,6 +253,12 @@ end
 
 function ops.measure(given) card.memory = {free = given.free, held = given.held, at = now} end
 
+function ops.recall(given)
+  for user_id, ms in pairs(given.used) do
+    if not card.used[user_id] then card.used[user_id] = {ms = ms, at = now} end
+  end
+end
+
 function ops.wish(given)
   if card.resident == wished(given.service) and not card.switch then
     answer = "there"

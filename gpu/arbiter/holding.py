@@ -19,12 +19,21 @@ from typing import Any
 from django.conf import settings
 
 from gpu.arbiter.line import loss_channel, transact
-from gpu.arbiter.state import Lease, Switch
+from gpu.arbiter.state import Lease, Switch, Ticket
 from live.redis import RedisError, client
 
 logger = logging.getLogger(__name__)
 LISTEN = 0.5  # seconds; the longest time in which a new lease waits to be listened for
 RELEASE_TRIES = 3
+
+
+Note = Callable[[Ticket, float, float], None]
+_notes: list[Note] = []
+
+
+def note_releases_with(note: Note) -> None:
+    """Have `note(ticket, seconds charged, seconds held)` called after each release; from AppConfig.ready."""
+    _notes[:] = [note]
 
 
 class LeaseLostError(Exception):
@@ -195,12 +204,15 @@ def let_go(held: Held) -> None:
     keeper().drop(held)
     if held.ticket is None:
         return  # a switch ends by its own word
-    used = held.used if held.used is not None else time.monotonic() - held.claimed
+    wall = time.monotonic() - held.claimed
+    used = wall if held.used is None else held.used
     for attempt in range(RELEASE_TRIES):
         try:
             transact("release", lease_id=held.id, used=int(used * 1000))
+            break
         except RedisError:
             time.sleep(0.1 * 2**attempt)
-        else:
-            return
-    logger.warning("%s could not be released and runs out by itself", held.id)
+    else:
+        logger.warning("%s could not be released and runs out by itself", held.id)
+    for note in _notes:
+        note(held.ticket, used, wall)

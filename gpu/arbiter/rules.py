@@ -214,6 +214,13 @@ def measure(step: Step, free: int, held: int) -> None:
     step.card.memory = Memory(free, held, step.now)
 
 
+def recall(step: Step, used: dict[str, int]) -> None:
+    """Remember what people used lately, when the card has forgotten it."""
+    for user_id, ms in used.items():
+        if user_id not in step.card.used:
+            step.card.used[user_id] = Used(ms, step.now)
+
+
 def wish(step: Step, service: str, force: bool) -> None:
     """Have a service resident next, or none; answers there, asked, or busy while something computes."""
     card = step.card
@@ -285,6 +292,7 @@ OPS: dict[str, Callable[..., None]] = {
         failed,
         see,
         measure,
+        recall,
         wish,
         borrow,
         give_back,

@@ -99,6 +99,7 @@ def _other(card: Card, chance: random.Random) -> tuple[str, dict[str, Any]]:
         ("measure", {"free": chance.choice([200, 20_000]), "held": chance.choice([0, 8_000])}),
         ("wish", {"service": chance.choice([service, "none"]), "force": chance.random() < 0.3}),
         ("borrow", {"user_id": 1, "service": chance.choice(["", COMFYUI]), "ms": 30_000}),
+        ("recall", {"used": {"1": 60_000, "9": 5}}),
         ("give_back", {}),
         ("pause", {"on": chance.random() < 0.3}),
         ("drain", {"on": chance.random() < 0.2}),
