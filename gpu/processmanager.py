@@ -145,8 +145,10 @@ _MANAGER_TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Return what the file says; the token may also come by PROCESS_MANAGER_TOKEN. Raises ConfigError."""
+def load(
+    path: Path, environ: Mapping[str, str] = os.environ, defaults: Mapping[str, float] | None = None
+) -> Config:
+    """Return what the file says, over `defaults`; PROCESS_MANAGER_TOKEN wins over it. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             told = tomllib.load(file)
@@ -160,7 +162,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     if not services:
         raise ConfigError(f"{path} names no service: it needs a table such as [services.ollama].")
     base = path.resolve().parent
-    about = {name: value for name, value in manager.items() if name != "folder"}
+    about = {**(defaults or {}), **{name: value for name, value in manager.items() if name != "folder"}}
     about["token"] = environ.get(TOKEN_ENV) or about.get("token", "")
     parsed = tuple(_read_service(name, _table(services, name), base) for name in services)
     return Config(services=parsed, folder=base / manager.get("folder", "processmanager"), **about)
