@@ -694,6 +694,7 @@ class SystemdDriver:
         self.pid = None
 
     def _order(self, verb: str, failure: type[StartError | StopError]) -> None:
+        done_word = "stopped" if verb == "stop" else "started"
         block = ["--no-block"] if verb == "stop" else []  # systemd has a patience of its own there
         words = ["systemctl", self._scope, *block, "--no-ask-password", verb, self._service.unit]
         try:
@@ -706,9 +707,10 @@ class SystemdDriver:
                 errors="replace",
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise failure(f"systemctl does not work here: {error}") from error
+            raise failure(f"could not be {done_word}: systemctl does not work here: {error}") from error
         if done.returncode:
-            raise failure(f"systemctl {verb} was refused: {done.stderr.strip()[:300]}")
+            why = done.stderr.strip()[:300].rstrip(".")
+            raise failure(f"could not be {done_word}: systemctl {verb} was refused: {why}")
 
     def sweep(self) -> None:
         """Nothing: systemd ends what a unit leaves."""
