@@ -1,4 +1,4 @@
-"""The stand-in model: runs only while no real Ollama is found."""
+"""The stand-ins: the model runs while no real Ollama is found, the sketcher while nothing real is."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
 
 from launch.output import Output
-from launch.probes import Ollama
 from launch.process import Program
 from launch.supervisor import Supervisor
-from launch.words import say
+
+Found = TypeVar("Found")
 
 MISSES = 2  # looks without an answer before the stand-in comes back: a restarting Ollama misses one
 NAME = "engine"
+SKETCHER = "sketcher"
 
 
 def is_installed() -> bool:
@@ -29,19 +32,32 @@ def program(port: int, environment: Mapping[str, str]) -> Program:
     return Program(NAME, command, environment)
 
 
-class Watch:
-    """Looks for a real Ollama from time to time, and has the supervisor start or end the stand-in."""
+def sketcher(port: int, folder: Path, environment: Mapping[str, str]) -> Program:
+    """Return the stand-in for ComfyUI as the supervisor runs it; it keeps its pictures in `folder`."""
+    command = [sys.executable, "-m", "gpu.engines.comfyui", "--port", str(port), "--folder", str(folder)]
+    return Program(SKETCHER, command, environment)
+
+
+class Watch(Generic[Found]):
+    """Looks for the real thing from time to time, and has the supervisor start or end its stand-in.
+
+    `came` and `left` are what is said then, nothing by default.
+    """
 
     def __init__(
         self,
         supervisor: Supervisor,
         output: Output,
         stand_in: Program,
-        find: Callable[[], Ollama | None],
+        find: Callable[[], Found | None],
         interval: float,
+        *,
+        came: Callable[[Found], str] = lambda _found: "",
+        left: str = "",
     ) -> None:
         self._supervisor, self._output = supervisor, output
         self._stand_in, self._find, self._interval = stand_in, find, interval
+        self._came, self._left = came, left
         self._misses = 0
         self._runs = False
 
@@ -57,13 +73,17 @@ class Watch:
             time.sleep(self._interval)
             self._look(self._find())
 
-    def _look(self, found: Ollama | None) -> None:
+    def _look(self, found: Found | None) -> None:
         self._misses = 0 if found else self._misses + 1
         if found and self._runs:
-            self._output.say(say("ollama_came", version=found.version, url=found.url))
-            self._supervisor.call(lambda: self._supervisor.remove(NAME))
+            self._say(self._came(found))
+            self._supervisor.call(lambda: self._supervisor.remove(self._stand_in.name))
             self._runs = False
         elif self._misses >= MISSES and not self._runs:
-            self._output.say(say("ollama_left"))
+            self._say(self._left)
             self._supervisor.call(lambda: self._supervisor.add(self._stand_in))
             self._runs = True
+
+    def _say(self, words: str) -> None:
+        if words:
+            self._output.say(words)

@@ -65,10 +65,11 @@ class App:
         """Return when everything has ended."""
         own_everything()
         ollama = self.look_for_ollama()
-        self.look_for_comfyui()
+        comfyui = self.look_for_comfyui()
         self.add_addresses()
-        port = free_port()
+        port, sketcher_port = free_port(), free_port()
         self.environment["OLLAMA_ENGINE_URL"] = f"http://127.0.0.1:{port}"
+        self.environment["COMFYUI_ENGINE_URL"] = f"http://127.0.0.1:{sketcher_port}"
         prepare.prepare(self.path, self.environment, mysql=self.chosen["DB_USE_MYSQL"])
         supervisor = Supervisor(self.output)
         try:
@@ -77,6 +78,7 @@ class App:
             for name, command in procfile.read(ROOT / "Procfile").items():
                 supervisor.add(Program(name, command, self.environment))
             self.start_engine(supervisor, port, found=ollama is not None)
+            self.start_sketcher(supervisor, sketcher_port, found=bool(ollama or comfyui))
             self.welcome(supervisor)
             supervisor.run()
         finally:
@@ -97,7 +99,7 @@ class App:
             self.output.say(say("ollama_missing" if engine.is_installed() else "ollama_missing_all"))
         return found
 
-    def look_for_comfyui(self) -> None:
+    def look_for_comfyui(self) -> probes.ComfyUI | None:
         """The same for ComfyUI."""
         url = str(self.chosen["COMFYUI_URL"])
         found = probes.find_comfyui(url)
@@ -107,6 +109,7 @@ class App:
                 self.environment["COMFYUI_URL"] = found.url
         elif url:
             self.output.say(say("comfyui_down", url=url))
+        return found
 
     def add_addresses(self) -> None:
         """Tell the processes this machine's addresses on the network."""
@@ -136,7 +139,26 @@ class App:
         if configured or not engine.is_installed():
             return
         stand_in = engine.program(port, self.environment)
-        watch = engine.Watch(supervisor, self.output, stand_in, _find_here, self.chosen["PROBE_INTERVAL"])
+        watch = engine.Watch(
+            supervisor,
+            self.output,
+            stand_in,
+            _find_here,
+            self.chosen["PROBE_INTERVAL"],
+            came=lambda real: say("ollama_came", version=real.version, url=real.url),
+            left=say("ollama_left"),
+        )
+        watch.begin(found=found)
+
+    def start_sketcher(self, supervisor: Supervisor, port: int, *, found: bool) -> None:
+        """Run the stand-in for ComfyUI while nothing real is connected at all."""
+        names = ("OLLAMA_URL", "COMFYUI_URL")
+        if any(self.chosen[name] or self.environment.get(name) for name in names):
+            return
+        stand_in = engine.sketcher(port, self.path / "sketches", self.environment)
+        watch = engine.Watch(
+            supervisor, self.output, stand_in, _find_anything_here, self.chosen["PROBE_INTERVAL"]
+        )
         watch.begin(found=found)
 
     def welcome(self, supervisor: Supervisor) -> None:
@@ -155,6 +177,11 @@ class App:
 def _find_here() -> probes.Ollama | None:
     """Return the Ollama that the app finds by itself while it runs: only this machine's own."""
     return probes.find_ollama(probes.OLLAMA)
+
+
+def _find_anything_here() -> probes.Ollama | probes.ComfyUI | None:
+    """Return whatever real service answers on this machine."""
+    return _find_here() or probes.find_comfyui(probes.COMFYUI)
 
 
 def _setup_link(welcome: Welcome, stamps: prepare.Stamps, environment: dict[str, str]) -> Program:

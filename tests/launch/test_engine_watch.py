@@ -16,6 +16,7 @@ from launch.ports import free_port
 from launch.probes import Ollama, find_ollama
 from launch.process import Program
 from launch.supervisor import Supervisor
+from launch.words import say
 from tests.launch.conftest import until
 from tests.standins.ollama import ScriptedOllama
 
@@ -32,7 +33,15 @@ class Scene:
         output = Output(folder)
         self.supervisor = Supervisor(output)
         program = Program(NAME, [sys.executable, "-c", CODE], dict(os.environ))
-        self.watch = Watch(self.supervisor, output, program, self._find, 0.1)
+        self.watch = Watch(
+            self.supervisor,
+            output,
+            program,
+            self._find,
+            0.1,
+            came=lambda real: say("ollama_came", version=real.version, url=real.url),
+            left=say("ollama_left"),
+        )
 
     def _find(self) -> Ollama | None:
         self.looks += 1
