@@ -394,7 +394,10 @@ end
 function policies.household(waiting)
   local draws, thinks, chats = at_stage(waiting, "draw"), at_stage(waiting, "think"), at_stage(waiting, "chat")
   local rest = only(waiting, function(ticket) return ticket.stage ~= "draw" end)
-  if #draws == 0 or #rest == 0 then return fairly(waiting) end
+  if #draws == 0 or #rest == 0 then
+    local chats_due = #thinks > 0 and #chats > 0 and card.thought >= rules.think_batch
+    return fairly(chats_due and chats or waiting)
+  end
   if card.resident == COMFYUI then
     local others_due = (#chats > 0 and card.drawn > 0) or (#thinks > 0 and card.drawn >= rules.think_batch)
     return fairly(others_due and rest or draws)
@@ -449,6 +452,17 @@ local function may_start(ticket)
   return not known or memory.free + memory.held >= rules.min_free_mb
 end
 
+local function count_turn(stage)
+  local draws, chats = #at_stage(card.tickets, "draw"), #at_stage(card.tickets, "chat")
+  if stage == "think" and draws + chats > 0 then
+    card.thought = card.thought + 1
+  elseif stage == "chat" and (draws == 0 or rules.handoff ~= "exclusive") then
+    card.thought = 0
+  elseif stage == "draw" then
+    card.drawn = card.drawn + 1
+  end
+end
+
 local function grant(ticket)
   remove(card.tickets, ticket)
   local token = next_token()
@@ -456,8 +470,7 @@ local function grant(ticket)
     id = "lease-" .. digits(token), token = token, ticket = ticket,
     at = now, ["until"] = now + rules.claim, claimed_at = 0, again = false,
   }
-  if ticket.stage == "think" and #at_stage(card.tickets, "draw") > 0 then card.thought = card.thought + 1 end
-  if ticket.stage == "draw" then card.drawn = card.drawn + 1 end
+  count_turn(ticket.stage)
   card.leases[#card.leases + 1] = lease
   card.moved_at = now
   grants[#grants + 1] = lease

@@ -55,7 +55,8 @@ def household(card: Card, waiting: Sequence[Ticket], now: int, rules: Rules) -> 
     chats = [ticket for ticket in waiting if ticket.stage == CHAT]
     rest = [ticket for ticket in waiting if ticket.stage != DRAW]
     if not draws or not rest:
-        return first(waiting)
+        chats_due = thinks and chats and card.thought >= rules.think_batch
+        return first(chats if chats_due else waiting)
     if card.resident == COMFYUI:
         others_due = (chats and card.drawn > 0) or (thinks and card.drawn >= rules.think_batch)
         return first(rest if others_due else draws)

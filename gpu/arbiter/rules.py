@@ -13,6 +13,7 @@ from typing import Any
 
 from gpu.arbiter.order import POLICIES, used_ms
 from gpu.arbiter.state import (
+    CHAT,
     COMFYUI,
     DRAW,
     FREED,
@@ -454,14 +455,22 @@ def _grant(step: Step, ticket: Ticket) -> None:
     card.tickets.remove(ticket)
     token = step.next_token()
     lease = Lease(f"lease-{token}", token, ticket, now, now + step.rules.claim)
-    if ticket.stage == THINK and any(waiting.stage == DRAW for waiting in card.tickets):
-        card.thought += 1
-    if ticket.stage == DRAW:
-        card.drawn += 1
+    _count_turn(card, ticket.stage, step.rules)
     card.leases.append(lease)
     card.moved_at = now
     step.grants.append(lease)
     step.tell("granted", ticket=ticket.id, waited=now - ticket.at, stage=ticket.stage)
+
+
+def _count_turn(card: Card, stage: str, rules: Rules) -> None:
+    """Note whose turn it was: words go ahead of pictures and answers only so often."""
+    waiting = {ticket.stage for ticket in card.tickets}
+    if stage == THINK and waiting & {DRAW, CHAT}:
+        card.thought += 1
+    elif stage == CHAT and (DRAW not in waiting or rules.handoff != "exclusive"):
+        card.thought = 0
+    elif stage == DRAW:
+        card.drawn += 1
 
 
 def _begin_switch(step: Step, to: str, *, warm: bool) -> None:

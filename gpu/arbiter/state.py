@@ -120,7 +120,7 @@ class Card:
     turn: int = 0
     """Chats up to this seq go before the next picture: they waited when the last one ended."""
     thought: int = 0
-    """Pictures' words that went ahead of a waiting picture since the last switch."""
+    """Pictures' words that went ahead of a waiting picture or answer since the last switch or such answer."""
     drawn: int = 0
     """Pictures begun since the last switch."""
     used: dict[str, Used] = field(default_factory=dict)

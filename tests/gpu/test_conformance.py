@@ -31,7 +31,7 @@ def test_both_do_the_same_for_long() -> None:
 
 def test_the_histories_reach_every_operation_and_every_event() -> None:
     ops, events = set[str](), set[str]()
-    for seed in range(60):
+    for seed in range(150):
         client().delete(line.card_key())
         for op, step in drive(seed):
             ops.add(op)
