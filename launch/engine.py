@@ -18,7 +18,7 @@ Found = TypeVar("Found")
 
 MISSES = 2  # looks without an answer before the stand-in comes back: a restarting Ollama misses one
 NAME = "engine"
-SKETCHER = "sketcher"
+SKETCHER = "sketch"
 
 
 def is_installed() -> bool:
