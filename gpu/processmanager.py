@@ -574,6 +574,7 @@ class ChildDriver:
             _signal(pid, signal.SIGTERM)
         if not _until(lambda: not self._living(leader), self._service.stop_timeout):
             self._kill(leader)
+        self._end_rest(leader, trust=True)
 
     def _living(self, leader: int) -> bool:
         return self.alive() or bool(self._rest(leader, trust=True))
@@ -606,8 +607,14 @@ class ChildDriver:
         if sys.platform != "win32" and not Path("/proc/self/stat").exists() and trust:
             with contextlib.suppress(OSError):
                 os.killpg(leader, signal.SIGKILL)
-        for pid in self._rest(leader, trust=trust):
-            _signal(pid, signal.SIGKILL)
+
+        def all_gone() -> bool:
+            rest = self._rest(leader, trust=trust)
+            for pid in rest:
+                _signal(pid, signal.SIGKILL)
+            return not rest
+
+        _until(all_gone, KILL_PATIENCE)
 
     def sweep(self) -> None:
         """End what is left of a service whose first process is gone."""
@@ -819,7 +826,8 @@ class Service:
 
     def runs(self) -> bool:
         """Return whether there may be something to stop."""
-        return self.snapshot.state != STOPPED and (self.snapshot.state != FAILED or self._wish == UP)
+        now = self.snapshot
+        return now.state not in {STOPPED, FAILED} or now.pid is not None or self._wish == UP
 
     def log(self) -> list[str]:
         """Return the last lines that it wrote."""
@@ -971,10 +979,11 @@ class Service:
 
     def _note_answer(self, *, foreign: bool) -> None:
         if answers(self.config.ready_url):
-            if not self.snapshot.ready:
-                self._set(READY, foreign=foreign)
+            if foreign:
+                self._found_foreign()
+            elif not self.snapshot.ready:
+                self._set(READY)
         elif foreign:
-            self._wish = AS_IS if self._wish == UP else self._wish
             self._set(STOPPED)
         else:
             self._set(READY, "runs, but does not answer", ready=False)
@@ -990,8 +999,11 @@ class Service:
         return 5.0
 
     def _found_foreign(self) -> None:
+        """Count it as ready, but don't start it again once it ends: whoever started it may want that."""
         self._looked_at = self._ready_at = time.monotonic()
-        self._set(READY, "was already running; the process manager did not start it", foreign=True)
+        with self._changed:
+            self._wish = AS_IS if self._wish == UP else self._wish
+            self._set(READY, "was already running; the process manager did not start it", foreign=True)
 
     def _fail(self, why: str) -> None:
         """Note a failure; try again after a while that grows, unless it was tried enough."""
@@ -1266,7 +1278,8 @@ class Handler(BaseHTTPRequestHandler):
         token = self.server.manager.config.token
         if token:
             given = self.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-            if not hmac.compare_digest(given.encode(), token.encode()):
+            # headers were read as Latin-1, whatever they are
+            if not hmac.compare_digest(given.encode("latin-1", "replace"), token.encode()):
                 raise CallError(HTTPStatus.UNAUTHORIZED, "unauthorized", "The token is missing or wrong.")
             return
         # Without a token a page in a browser could reach us, under a name that it points at this machine.
@@ -1359,6 +1372,8 @@ def serve(config: Config) -> None:
     numbers = [signal.SIGTERM, signal.SIGINT]
     if sys.platform == "win32":
         numbers.append(signal.SIGBREAK)
+    else:
+        numbers.append(signal.SIGHUP)  # the window that it runs in was closed
     for number in numbers:
         signal.signal(number, lambda *_: ended.set())
     manager.open()

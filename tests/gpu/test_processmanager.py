@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -319,7 +320,19 @@ def test_what_somebody_else_started_counts_as_ready_and_is_not_stopped(tmp_path:
         others.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_somebody_else_ended_can_be_started_anew(tmp_path: Path) -> None:
+    ollama = Program("ollama")
+    with psutil.Popen(ollama.settings["command"]) as others:
+        wait_for(ollama.answers)
+        with Manager(tmp_path, ollama) as manager:
+            manager.until("ollama", state="ready", ours=False)
+            others.kill()
+            others.wait(PATIENCE)
+            told = manager.post("/start?service=ollama")[1]
+            assert (told["state"], told["ours"]) == ("ready", True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_manager_ends_its_children_with_itself(tmp_path: Path, number: signal.Signals) -> None:
     with Manager(tmp_path, Program("ollama"), Program("comfyui", "--fork", "so")) as manager:
         manager.post("/start?service=ollama")
@@ -412,3 +425,24 @@ def test_memory_is_read_by_nvidia_smi_where_nvml_is_not(tmp_path: Path) -> None:
     with Manager(tmp_path, Program("ollama"), environ={"PATH": str(tmp_path)}) as manager:
         vram = wait_for(lambda: manager.call("GET", "/status").json()["vram"])
     assert vram == {"total": 24564 * 2**20, "used": 1024 * 2**20, "free": 23540 * 2**20}
+
+
+NVML = """
+struct memory { unsigned long long total, free, used; };
+int nvmlInit_v2(void) { return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) { *handle = handle; return index != 1; }
+int nvmlDeviceGetMemoryInfo(void *handle, struct memory *m) {
+  m->total = 24; m->free = 20; m->used = 4; return 0;
+}
+"""
+
+
+def test_memory_is_read_by_nvml_of_the_card_in_the_file(tmp_path: Path) -> None:
+    source = tmp_path / "nvml.c"
+    source.write_text(NVML)
+    library = tmp_path / "libnvidia-ml.so.1"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    environ = {"PATH": str(tmp_path), "LD_LIBRARY_PATH": str(tmp_path)}
+    with Manager(tmp_path, Program("ollama"), environ=environ, gpu=1) as manager:
+        vram = wait_for(lambda: manager.call("GET", "/status").json()["vram"])
+    assert vram == {"total": 24, "used": 4, "free": 20}
