@@ -72,10 +72,12 @@ class Held:
 
     def check(self) -> None:
         """Ask Redis whether it is still held, around each call that starts work. Raises LeaseLostError."""
-        try:
-            held = transact("check", held=self.known).answer
-        except RedisError:
-            held = not self.lost  # Redis away: the lease holds until its time is over
+        held = not self.lost  # too old: an emptied Redis would take it back, and must not
+        if held:
+            try:
+                held = bool(transact("check", held=self.known).answer)
+            except RedisError:
+                held = not self.lost  # Redis away: the lease holds until its time is over
         if not held:
             self.lose()
             raise LeaseLostError(self.id)
@@ -145,6 +147,8 @@ class Keeper:
     def _renew(self) -> None:
         with self._lock:
             mine = dict(self._held)
+        for held_id in [held_id for held_id, held in mine.items() if held.lost]:
+            mine.pop(held_id).lose()
         if not mine:
             return
         asked = time.monotonic()

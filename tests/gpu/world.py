@@ -121,12 +121,22 @@ class World:
 
     def is_held(self, holder: Holder) -> bool:
         """Return what `check` says; a holder that could not renew in time knows without asking."""
-        held = self.now - holder.renewed <= self.rules.ttl
-        held = held and bool(self.do("check", held=holder.known).answer)
-        assert not held or self.knows(holder.id), "an old lease was said to be held"
+        known, forgotten = self.knows(holder.id), self._has_forgotten(holder)
+        if forgotten and self._is_late(holder):
+            held = False
+        else:
+            held = bool(self.do("check", held=holder.known).answer)
+        assert known or forgotten or not held, "an old lease was said to be held"
         if not held:
             self.forget_holder(holder)
         return held
+
+    def _is_late(self, holder: Holder) -> bool:
+        return self.now - holder.renewed > self.rules.ttl
+
+    def _has_forgotten(self, holder: Holder) -> bool:
+        """Return whether Redis came back without this lease, which then only its holder's clock can end."""
+        return not self.card.born <= holder.held.token <= self.card.token
 
     def _compute(self, worker: Holder) -> None:
         assert isinstance(worker.held, Lease)
@@ -163,7 +173,7 @@ class World:
         for holder in [*self.workers, *self.switchers]:
             if holder.stopped or not holder.claimed:
                 continue
-            late = self.now - holder.renewed > self.rules.ttl
+            late = self._has_forgotten(holder) and self._is_late(holder)
             if late or self.do("renew", held=[holder.known]).answer:
                 self.forget_holder(holder)
             else:
