@@ -15,7 +15,7 @@ from launch import ROOT
 from launch.errors import refuse
 from launch.words import say
 
-TYPED = ["start.py", "launch", "accounts", "live", "gpu", "chats", "ollamachat", "tests", "bench"]
+TYPED = ["start.py", "launch", "accounts", "live", "gpu", "chats", "imaging", "ollamachat", "tests", "bench"]
 MANAGE = ["python", "manage.py"]
 
 # Ordered: what takes a second before what takes minutes.

@@ -1,0 +1,1 @@
+"""Pictures: ordered in words, drawn by ComfyUI, kept with what made them."""
