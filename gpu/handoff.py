@@ -228,7 +228,9 @@ def _unforeseen(switch: Switch) -> str:
 def process_manager() -> ProcessManager | None:
     """Return the process manager's client, None when there is none."""
     url = settings.PROCESS_MANAGER_API_URL
-    return ProcessManager(url, settings.PROCESS_MANAGER_TOKEN) if url else None
+    if not url:
+        return None
+    return ProcessManager(url, settings.PROCESS_MANAGER_TOKEN, wait=settings.PROCESS_SWITCH_TIMEOUT)
 
 
 def warm_default_model(ollama: Ollama) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -79,7 +78,7 @@ def problems(card: Card, now: int) -> list[dict[str, Any]]:
 def memory() -> dict[str, Any]:
     """Return the newest reading, in bytes, with the sentence about what is not ours."""
     reading = monitor.read()
-    return {**asdict(reading), "sentence": monitor.foreign_sentence(reading)}
+    return monitor.describe(reading)
 
 
 def diary(limit: int = DIARY) -> list[dict[str, Any]]:
