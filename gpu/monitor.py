@@ -51,7 +51,7 @@ class Reading:
     @property
     def stale(self) -> bool:
         """Whether nobody has looked for a while."""
-        return time.time() - self.at > STALE * max(settings.GPU_MONITOR_INTERVAL, 1)
+        return time.time() - self.at > STALE * max(float(settings.GPU_MONITOR_INTERVAL), 1.0)
 
 
 def sample(comfyui_held: Callable[[], int]) -> Reading:

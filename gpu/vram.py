@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import psutil
@@ -101,7 +102,7 @@ class Reader:
             pynvml.nvmlDeviceGetComputeRunningProcesses,
             pynvml.nvmlDeviceGetGraphicsRunningProcesses,
         ):
-            for process in _optional(lambda listed=listed: listed(self._handle)) or ():
+            for process in _optional(partial(listed, self._handle)) or ():
                 if process.pid not in seen:
                     seen.add(process.pid)
                     used = process.usedGpuMemory

@@ -19,6 +19,7 @@ PACKAGES = {
     "mysql": ["mariadb-server", "default-libmysqlclient-dev", "pkg-config", "build-essential"],
     "gettext": ["gettext"],
     "redis": ["redis-server"],
+    "compiler": ["gcc", "libc6-dev"],
 }
 
 
@@ -44,6 +45,7 @@ def _missing() -> list[str]:
         "mysql": any(_which(name) for name in SERVERS) and any(shutil.which(name) for name in HEADERS),
         "gettext": bool(shutil.which("xgettext") and shutil.which("msgfmt")),
         "redis": redis_choice.has_binary(),
+        "compiler": bool(shutil.which("cc")),
     }
     return [name for name, is_there in there.items() if not is_there]
 
