@@ -20,6 +20,7 @@ from live.redis import RedisError
 
 LONGEST_MESSAGE = 200_000  # characters
 TITLE_WORDS = 60
+DRAINING_RETRY = 30  # seconds
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _checked(content: str) -> str:
 
 def _refuse_while_draining() -> None:
     if arbiter.is_draining():
-        raise AppError(code=Code.DRAINING)
+        raise AppError(code=Code.DRAINING, retry_after=DRAINING_RETRY)
 
 
 def _sent_before(author: Any, client_id: UUID) -> Sent | None:

@@ -55,6 +55,7 @@ class HandOver:
     before: str
     warm: bool
     took: dict[str, float] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Empty the other services, then make this one ready. Raises HandOffError, LeaseLostError."""
@@ -66,6 +67,17 @@ class HandOver:
             self._timed("ollama_ready", self._ready_ollama)
         elif self.to == COMFYUI:
             self._timed("comfyui_ready", self._ready_comfyui)
+
+    def restore(self) -> None:
+        """Start again what had to be stopped: idle it holds nothing, and it is there when it is wanted."""
+        manager = process_manager()
+        if manager is None or not settings.PROCESS_RESTORE_ON_RELEASE:
+            return
+        for service in self.stopped:
+            try:
+                manager.start(service)
+            except ServiceError as error:
+                logger.warning("%s was stopped and does not start again: %s", service, error)
 
     def _timed(self, name: str, part: Callable[[], None]) -> None:
         begun = time.monotonic()
@@ -154,6 +166,7 @@ class HandOver:
             manager.stop(service, force=True)
         except ServiceError as error:
             raise HandOffError("not_stopped", service, text=str(error)[:200]) from error
+        self.stopped.append(service)
 
     def _check_memory(self) -> None:
         seen = vram.read_card()
@@ -208,6 +221,7 @@ def carry_out(switch_id: str) -> None:
         work.run()
         transact("switched", switch_id=switch_id, parts=work.took)
         forecast.learn(f"switch:{switch.to}", sum(work.took.values()))
+        work.restore()
     except LeaseLostError:
         logger.warning("the hand-over to %s was taken over by somebody else", switch.to)
     except HandOffError as error:

@@ -110,6 +110,7 @@ def for_admins() -> dict[str, Any]:
             {"ticket": lease.ticket.id, "user": lease.ticket.user_id, "service": lease.service}
             for lease in card.leases
         ],
+        "switch": {"ticket": card.switch.id, "to": card.switch.to or "none"} if card.switch else None,
         "problems": problems(card, now),
         "memory": memory(),
     }

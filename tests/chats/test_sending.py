@@ -9,6 +9,7 @@ from accounts.errors import AppError, Code
 from accounts.models import User
 from chats import sending, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
+from gpu import arbiter
 from gpu.snapshot import Known
 from live import log
 from tests.chats.conversation import MODEL, answered_chat, ask, finish, know_models, leaf, tickets
@@ -244,3 +245,13 @@ def test_a_chat_is_renamed_to_one_line_and_never_to_nothing(alice: User, typed: 
     sending.rename_chat(chat, title=typed)
     assert Chat.objects.get().title == title
     assert len(title) <= TITLE_LENGTH
+
+
+def test_before_a_restart_new_work_is_refused_for_a_while(alice: User) -> None:
+    chat = ask(alice).chat
+    arbiter.transact("drain", on=True)
+    with pytest.raises(AppError) as refused:
+        sending.send_message(chat, author=alice, content="One more")
+    assert (refused.value.status, refused.value.retry_after, refused.value.permanent) == (503, 30, False)
+    assert chat.messages.count() == 2
+    arbiter.transact("drain", on=False)
