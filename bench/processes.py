@@ -98,7 +98,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         stack = Stack(f"http://127.0.0.1:{port}", ollama_url, environment | {"OLLAMA_URL": ollama_url})
         stack.manage("migrate", "--verbosity", "0")
         started = time.monotonic()
-        stack.app["redis"] = _spawn(ends, _redis_command(redis_port, folder), environment)
+        stack.app["redis"] = _spawn(ends, redis_command(redis_port, folder), environment)
         for name, command in procfile():
             stack.app[name] = _spawn(ends, command, stack.environment, log=folder / f"{name}.log")
         _wait_ready(stack, folder)
@@ -122,7 +122,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _redis_command(port: int, folder: Path) -> list[str]:
+def redis_command(port: int, folder: Path) -> list[str]:
+    """Returns the command of a Redis that keeps what it has in the folder."""
     options = {"port": port, "bind": "127.0.0.1", "dir": folder, "appendonly": "yes", "loglevel": "warning"}
     return ["redis-server", *(text for name, value in options.items() for text in (f"--{name}", str(value)))]
 

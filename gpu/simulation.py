@@ -111,6 +111,8 @@ class Result:
     switches: int = 0
     computing: float = 0.0
     switching: float = 0.0
+    fair: list[float] = field(default_factory=list)
+    """Each day's index of fairness."""
 
     def waited(self, *, pictures: bool) -> list[float]:
         """Return the waits of chats or of pictures."""
@@ -121,7 +123,7 @@ class Result:
         return self.computing / (self.days * DAY)
 
     def fairness(self) -> float:
-        """Return Jain's index of how much of their time with the card people spent being served.
+        """Return Jain's index, for one day, of how much of their time with the card people were served.
 
         1: everybody was held up alike; 1/n: one person had all.
         """
@@ -289,6 +291,7 @@ def simulate(house: House, policy: str, *, days: int = 20, seed: int = 1, **rule
         total.switches += one.switches
         total.computing += one.computing
         total.switching += one.switching
+        total.fair.append(one.fairness())
     return total
 
 
