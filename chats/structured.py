@@ -15,7 +15,7 @@ from typing import Any
 
 from gpu.models import settings_for
 from gpu.services.errors import ServiceError
-from gpu.services.ollama import Ask, Ollama
+from gpu.services.ollama import Ask, Numbers, Ollama
 from gpu.snapshot import Known
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ TIMEOUT = 120.0  # seconds
 
 Json = dict[str, Any]
 Check = Callable[[Json], Json]
+Complete = Callable[[Ask, float], tuple[str, Numbers]]
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,19 @@ def ask_for_json(
     check: Check,
     defaults: Json,
     timeout: float = TIMEOUT,
+    complete: Complete | None = None,
 ) -> Structured:
     """Return what the model answers in the shape of `schema`, as `check` returns it.
 
     `check` raises ValueError for what it can't use. Never raises itself: `notice` is then
-    `unreachable` (the service failed) or `unusable` (two answers were no use).
+    `unreachable` (the service failed) or `unusable` (two answers were no use). `complete` asks in
+    Ollama's place, for a caller that must be able to hang up.
     """
     asked = list(messages)
+    complete = complete or Ollama(url).complete
     try:
         for _attempt in range(2):
-            text, _numbers = Ollama(url).complete(_ask(model, asked, schema), timeout)
+            text, _numbers = complete(_ask(model, asked, schema), timeout)
             found = find_json(text, check)
             if found is not None:
                 return Structured(found)

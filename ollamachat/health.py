@@ -32,6 +32,7 @@ CHECKS: dict[str, Callable[[], bool]] = {
     "database": _database,
     "redis": lambda: bool(client().ping()),
     "llm": lambda: is_alive("llm"),
+    "imaging": lambda: is_alive("imaging"),
     "upkeep": lambda: is_alive("upkeep"),
     "models": lambda: snapshot.read().state != snapshot.STARTING,
 }

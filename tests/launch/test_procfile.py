@@ -20,4 +20,4 @@ def test_each_line_is_a_name_and_a_command(tmp_path: Path) -> None:
 
 
 def test_the_apps_own_names_its_processes() -> None:
-    assert {"web", "llm", "upkeep"} <= procfile.read(ROOT / "Procfile").keys()
+    assert {"web", "llm", "imaging", "upkeep"} <= procfile.read(ROOT / "Procfile").keys()

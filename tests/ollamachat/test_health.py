@@ -13,14 +13,14 @@ from live.redis import key
 
 pytestmark = pytest.mark.django_db
 
-GOOD = {"database": True, "redis": True, "llm": True, "upkeep": True, "models": True}
+GOOD = {"database": True, "redis": True, "llm": True, "imaging": True, "upkeep": True, "models": True}
 
 
 @pytest.fixture(autouse=True)
 def all_is_well() -> None:
     redis().flushdb()
-    redis().set(key("alive", "llm"), "1")
-    redis().set(key("alive", "upkeep"), "1")
+    for worker in ("llm", "imaging", "upkeep"):
+        redis().set(key("alive", worker), "1")
     look(READY)
 
 
@@ -43,7 +43,7 @@ def test_it_is_ready_when_everything_is_there(client: Client) -> None:
     assert ready(client) == (200, {"ready": True, "checks": GOOD})
 
 
-@pytest.mark.parametrize("worker", ["llm", "upkeep"])
+@pytest.mark.parametrize("worker", ["llm", "imaging", "upkeep"])
 def test_it_is_not_ready_without_a_worker_and_says_which(client: Client, worker: str) -> None:
     redis().delete(key("alive", worker))
     assert ready(client) == (503, {"ready": False, "checks": GOOD | {worker: False}})

@@ -1,0 +1,51 @@
+"""Pictures in the admin: that they exist and how they ended, never what they show or say."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from imaging.models import ImageJob, StoredFile
+
+
+@admin.register(ImageJob)
+class ImageJobAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who ordered pictures, of which kind, and what went wrong; their words stay with their owners."""
+
+    list_display = ("pk", "user", "kind", "status", "variants", "model_name", "error_code", "created_at")
+    list_filter = ("status", "kind", "model_name", "error_code")
+    fields = readonly_fields = (
+        "user",
+        "kind",
+        "status",
+        "width",
+        "height",
+        "variants",
+        "model_name",
+        "workflow_hash",
+        "settings",
+        "attempts",
+        "error_code",
+        "error_about",
+        "numbers",
+        "created_at",
+        "started_at",
+        "finished_at",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Which files there are and how large they are."""
+
+    list_display = ("sha256", "content_type", "width", "height", "bytes", "created_at")
+    fields = readonly_fields = list_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: StoredFile | None = None) -> bool:
+        return False

@@ -1,0 +1,79 @@
+"""What made a picture, inside the PNG itself: written beside ComfyUI's own chunks, no pixel touched."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from imaging.models import GeneratedImage, ImageJob
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER = len(SIGNATURE) + 25  # IHDR: 4 of length, 4 of type, 13 of data, 4 of checksum
+KEYWORD = "ollama-chat"
+MOST_PIXELS = 64_000_000
+
+
+def as_png(data: bytes) -> tuple[bytes, int, int]:
+    """Return a PNG with the same pixels, and its width and height. Raises ValueError for anything else."""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise ValueError("too many pixels")
+            if picture.format == "PNG":
+                picture.verify()
+                return data, width, height
+            written = io.BytesIO()
+            picture.save(written, "PNG")
+            return written.getvalue(), width, height
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(str(error)) from error
+
+
+def facts(job: ImageJob, image: GeneratedImage) -> dict[str, Any]:
+    """Return everything that reproduces a variant."""
+    return {
+        "description": job.description,
+        "prompt": job.prompt,
+        "negative_prompt": job.negative,
+        "vision_description": job.vision_text,
+        "seed": image.seed,
+        "settings": job.settings,
+        "model": job.model_name,
+        "workflow_hash": job.workflow_hash,
+        "kind": job.kind,
+        "job": job.pk,
+        "variant": image.index + 1,
+    }
+
+
+def write_into(png: bytes, told: dict[str, Any]) -> bytes:
+    """Return the PNG with `told` as JSON, and as the line that other programs read, in text chunks."""
+    chunks = _text(KEYWORD, json.dumps(told, ensure_ascii=False)) + _text("parameters", _parameters(told))
+    return png[:HEADER] + chunks + png[HEADER:]
+
+
+def read_from(png: bytes) -> dict[str, Any]:
+    """Return what was written, {} when there is nothing of ours."""
+    with Image.open(io.BytesIO(png)) as picture:
+        text = picture.info.get(KEYWORD, "")
+    return dict(json.loads(text)) if text else {}
+
+
+def _parameters(told: dict[str, Any]) -> str:
+    chosen = told["settings"]
+    return (
+        f"{told['prompt']}\nSteps: {chosen.get('steps')}, Sampler: {chosen.get('sampler')},"
+        f" CFG scale: {chosen.get('cfg')}, Seed: {told['seed']}, Model: {told['model']}"
+    )
+
+
+def _text(keyword: str, text: str) -> bytes:
+    """Return an iTXt chunk: UTF-8, not compressed, no language."""
+    data = b"iTXt" + keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode()
+    return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))

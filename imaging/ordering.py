@@ -1,0 +1,398 @@
+"""What people do with pictures: order, review, cancel, again, vary, choose, delete."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import AppError, Code
+from chats.models import Chat, Message
+from chats.sending import title_from
+from gpu import arbiter, snapshot
+from imaging import access, ending, seeds, shaping, thinking, wording
+from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, StoredFile
+from imaging.tickets import ticket_of
+from live import log
+from live.events import tell_user
+from live.redis import RedisError
+
+logger = logging.getLogger(__name__)
+LONGEST_DESCRIPTION = 4000  # characters
+LEAST_SIDE, GREATEST_SIDE, STEP = 256, 2048, 16  # pixels
+Status, Kind = ImageJob.Status, ImageJob.Kind
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job is made of. With a `prompt` no model is asked for words."""
+
+    description: str
+    width: int
+    height: int
+    variants: int = 1
+    seed: str = ""
+    source: SourcePicture | GeneratedImage | None = None
+    strength: str = ""
+    denoise: float | None = None
+    prompt_first: bool = False
+    prompt: str = ""
+    vision_text: str = ""
+    change: str = ""
+    settings: dict[str, Any] | None = None
+
+
+def order_picture(
+    user: Any,
+    chat: Chat | None,
+    description: str,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    variants: int = 1,
+    seed: str | int | None = None,
+    source: SourcePicture | GeneratedImage | None = None,
+    strength: str = "",
+    denoise: float | None = None,
+    prompt_first: bool = False,
+    client_id: UUID | None = None,
+) -> ImageJob:
+    """Store the wish and its picture message, and put the job in line; without a chat a new one begins.
+
+    A picture made from another one has that one's size. The same `client_id` again returns what the
+    first call made. Raises AppError (invalid, too_large, draining).
+    """
+    file = source.file if source else None
+    order = Order(
+        description=_checked_description(description),
+        width=_checked_side("width", width, settings.IMAGE_DEFAULT_WIDTH, file),
+        height=_checked_side("height", height, settings.IMAGE_DEFAULT_HEIGHT, file),
+        variants=_checked_variants(variants),
+        seed=_checked_seed(seed),
+        source=source,
+        strength=_checked_strength(strength),
+        denoise=_checked_denoise(denoise),
+        prompt_first=prompt_first,
+    )
+    return _place(user, chat, order, client_id)
+
+
+def draw_again(job: ImageJob, *, prompt: str = "", client_id: UUID | None = None) -> ImageJob:
+    """Order the same with new seeds, as its own message; `prompt` takes the old one's place.
+
+    A job that never came to a prompt is thought about anew. Raises AppError.
+    """
+    order = Order(
+        description=job.description,
+        width=job.width,
+        height=job.height,
+        variants=job.variants,
+        source=job.source or job.source_image,
+        strength=job.strength,
+        denoise=job.denoise,
+        prompt=_checked_prompt(prompt) if prompt else job.prompt,
+        vision_text=job.vision_text,
+        change=job.change,
+        settings=job.settings,
+    )
+    if job.changes_a_picture and order.source is None:
+        raise AppError(_("The picture to start from is no longer there."), code=Code.GONE)
+    return _place(job.user, job.chat, order, client_id)
+
+
+def vary_image(
+    image: GeneratedImage, *, variants: int = MOST_VARIANTS, client_id: UUID | None = None
+) -> ImageJob:
+    """Order variations of a finished picture: drawn from it, with its prompt, by other seeds.
+
+    Raises AppError.
+    """
+    job = image.job
+    if image.file is None:
+        raise AppError(_("This picture is not finished yet."), code=Code.STALE)
+    order = Order(
+        description=job.description,
+        width=image.width,
+        height=image.height,
+        variants=_checked_variants(variants),
+        source=image,
+        denoise=shaping.VARY,
+        prompt=job.prompt,
+        vision_text=job.vision_text,
+        change=shaping.USUAL_CHANGE,
+        settings={**job.settings, "denoise": shaping.VARY},
+    )
+    return _place(job.user, job.chat, order, client_id)
+
+
+def approve_prompt(job: ImageJob, *, prompt: str = "", chosen: dict[str, Any] | None = None) -> ImageJob:
+    """Let a job that waits for its person's word be drawn, with what they have changed.
+
+    `chosen` may hold `denoise` and `steps`. Raises AppError (invalid, stale).
+    """
+    prompt = _checked_prompt(prompt) if prompt.strip() else job.prompt
+    told = {**job.settings, **_checked_settings(chosen or {})}
+    with transaction.atomic():
+        moved = ImageJob.objects.filter(pk=job.pk, status=Status.REVIEWING, cancelled_at=None).update(
+            status=Status.WAITING, prompt=prompt, settings=told, sent_at=timezone.now()
+        )
+        if not moved:
+            raise AppError(_("This picture waits for nobody's word any more."), code=Code.STALE)
+        job.refresh_from_db()
+        _line_up(job)
+    return job
+
+
+def cancel_job(job: ImageJob) -> None:
+    """Cancel a picture: at once when no worker has it, else its worker takes it back from ComfyUI.
+
+    Finished variants are kept. One that is over is left as it is.
+    """
+    running = ImageJob.objects.filter(pk=job.pk).exclude(status__in=ImageJob.FINAL)
+    with transaction.atomic():
+        if not running.update(cancelled_at=timezone.now()):
+            return
+        ended = ending.end_job(job, running.filter(claim=None), Status.CANCELLED)
+    if ended:
+        arbiter.cancel("think", job.pk)
+        arbiter.cancel("draw", job.pk)
+        tell_end(job, Status.CANCELLED)
+
+
+def tell_end(job: ImageJob, status: ImageJob.Status, code: str = "") -> None:
+    """Close the log of a job that no worker has."""
+    try:
+        log.write_end("job", job.pk, status=status.value, **({"code": code} if code else {}))
+    except RedisError as error:
+        logger.warning("the end of picture %s could not be told: %s", job.pk, error)
+
+
+@transaction.atomic
+def choose_image(image: GeneratedImage) -> None:
+    """Make this variant the job's best: the chat's picture and the next one's source. Raises AppError."""
+    if image.file is None:
+        raise AppError(_("This picture is not finished yet."), code=Code.STALE)
+    image.job.images.exclude(pk=image.pk).update(chosen=False)
+    GeneratedImage.objects.filter(pk=image.pk).update(chosen=True)
+    image.chosen = True
+    tell_user(image.job.user_id, "chosen", job=image.job_id, image=image.pk)
+
+
+def delete_image(image: GeneratedImage) -> None:
+    """Take a variant out of sight; it can be brought back for 30 days."""
+    GeneratedImage.objects.filter(pk=image.pk).update(deleted_at=timezone.now(), chosen=False)
+
+
+def restore_image(image: GeneratedImage) -> None:
+    """Bring a deleted variant back."""
+    GeneratedImage.objects.filter(pk=image.pk).update(deleted_at=None)
+
+
+def delete_job(job: ImageJob) -> None:
+    """Take a picture with all its variants out of sight; a running one is cancelled."""
+    cancel_job(job)
+    Message.objects.filter(pk=job.message_id).update(deleted_at=timezone.now())
+    tell_user(job.user_id, "chats")
+
+
+def delete_source(source: SourcePicture) -> None:
+    """Take an upload out of sight."""
+    SourcePicture.objects.filter(pk=source.pk).update(deleted_at=timezone.now())
+
+
+def restore_job(job: ImageJob) -> None:
+    """Bring a deleted picture back."""
+    Message.objects.filter(pk=job.message_id).update(deleted_at=None)
+
+
+# Making the rows
+
+
+def _place(user: Any, chat: Chat | None, order: Order, client_id: UUID | None) -> ImageJob:
+    if arbiter.is_draining():
+        raise AppError(code=Code.DRAINING)
+    if client_id and (before := _ordered_before(user, client_id)):
+        return before
+    try:
+        return _store(user, chat, order, client_id)
+    except IntegrityError:
+        if client_id and (before := _ordered_before(user, client_id)):
+            return before
+        raise
+
+
+def _ordered_before(user: Any, client_id: UUID) -> ImageJob | None:
+    return ImageJob.objects.select_related("chat", "message").filter(user=user, client_id=client_id).first()
+
+
+@transaction.atomic
+def _store(user: Any, chat: Chat | None, order: Order, client_id: UUID | None) -> ImageJob:
+    now = timezone.now()
+    if chat is None:
+        chat = Chat.objects.create(user=user, title=title_from(order.description), updated_at=now)
+    message = _store_messages(user, chat, order, client_id)
+    job = ImageJob(
+        user=user,
+        chat=chat,
+        message=message,
+        kind=Kind.IMG2IMG if order.source else Kind.TXT2IMG,
+        source=order.source if isinstance(order.source, SourcePicture) else None,
+        source_image=order.source if isinstance(order.source, GeneratedImage) else None,
+        description=order.description,
+        width=order.width,
+        height=order.height,
+        variants=order.variants,
+        seed=order.seed,
+        strength=order.strength,
+        denoise=order.denoise,
+        prompt_first=order.prompt_first,
+        client_id=client_id,
+        sent_at=now,
+        **_words_at_hand(order),
+    )
+    for name, value in _words_without_a_model(job).items():
+        setattr(job, name, value)
+    job.save()
+    tell_user(user.pk, "picture", chat=chat.pk, message=message.pk, job=job.pk)
+    if job.status != Status.REVIEWING:
+        _line_up(job)
+    return job
+
+
+def _words_at_hand(order: Order) -> dict[str, Any]:
+    if not order.prompt:
+        return {"status": Status.QUEUED}
+    return {
+        "status": Status.WAITING,
+        "prompt": order.prompt,
+        "vision_text": order.vision_text,
+        "change": order.change,
+        "settings": order.settings or shaping.settings_for(denoise=order.denoise),
+    }
+
+
+def _words_without_a_model(job: ImageJob) -> dict[str, Any]:
+    """Return what the words become when no language model is there to ask; {} when one is."""
+    if job.status != Status.QUEUED or snapshot.read().state not in (snapshot.DOWN, snapshot.NO_MODELS):
+        return {}
+    after = Status.REVIEWING if job.prompt_first else Status.WAITING
+    return {"status": after, **thinking.in_own_words(job, "no_ollama")}
+
+
+def _store_messages(user: Any, chat: Chat, order: Order, client_id: UUID | None) -> Message:
+    """Return the picture's message, under the wish where the chat stands."""
+    now = timezone.now()
+    wish = Message.objects.create(
+        chat=chat,
+        parent_id=chat.leaf_id,
+        author=user,
+        role=Message.Role.USER,
+        content=order.description,
+        client_id=client_id,
+        finished_at=now,
+    )
+    # Streaming, so that the chat's own sweep and stop, which know nothing of jobs, leave it alone.
+    picture = Message.objects.create(
+        chat=chat,
+        parent=wish,
+        author=user,
+        role=Message.Role.ASSISTANT,
+        kind=Message.Kind.PICTURE,
+        status=Message.Status.STREAMING,
+    )
+    chat.leaf, chat.updated_at = picture, now
+    chat.title = chat.title or title_from(order.description)
+    chat.save(update_fields=["leaf", "updated_at", "title"])
+    return picture
+
+
+def _line_up(job: ImageJob) -> None:
+    transaction.on_commit(lambda: arbiter.enqueue(ticket_of(job)))
+
+
+# Checking
+
+
+def _invalid(field: str, sentence: Any, code: Code = Code.INVALID) -> AppError:
+    return AppError(sentence, code=code, fields={field: [sentence]})
+
+
+def _checked_description(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\x00", "").strip()
+    if not text:
+        raise _invalid("description", _("Describe the picture first."))
+    if len(text) > LONGEST_DESCRIPTION:
+        sentence = _("This is too long: %(n)d characters, at most %(most)d.")
+        told = sentence % {"n": len(text), "most": LONGEST_DESCRIPTION}
+        raise _invalid("description", told, Code.TOO_LARGE)
+    return text
+
+
+def _checked_side(field: str, value: int | None, usual: int, file: StoredFile | None) -> int:
+    if file is not None:
+        return int(getattr(file, field))
+    value = usual if value is None else value
+    if not LEAST_SIDE <= value <= GREATEST_SIDE or value % STEP:
+        sentence = _("Width and height are multiples of %(step)d between %(least)d and %(most)d pixels.")
+        raise _invalid(field, sentence % {"step": STEP, "least": LEAST_SIDE, "most": GREATEST_SIDE})
+    return value
+
+
+def _checked_variants(count: int) -> int:
+    if not 1 <= count <= MOST_VARIANTS:
+        sentence = _("Between 1 and %(most)d variants can be drawn at once.")
+        raise _invalid("variants", sentence % {"most": MOST_VARIANTS})
+    return count
+
+
+def _checked_seed(seed: str | int | None) -> str:
+    text = "" if seed is None else str(seed).strip()
+    if text and not (text.isascii() and text.isdecimal() and int(text) <= seeds.GREATEST):
+        raise _invalid("seed", _("A seed is a whole number from 0 to 18446744073709551615."))
+    return str(int(text)) if text else ""
+
+
+def _checked_strength(strength: str) -> str:
+    if strength not in ("", *ImageJob.Strength.values):
+        raise _invalid("strength", _("The strength is keep, balanced or free."))
+    return strength
+
+
+def _checked_denoise(denoise: float | None) -> float | None:
+    if denoise is not None and not shaping.LEAST_DENOISE <= denoise <= shaping.WHOLE:
+        raise _invalid("denoise", _("Denoise is a number from 0.05 to 1."))
+    return denoise
+
+
+def _checked_prompt(prompt: str) -> str:
+    prompt = wording.tidy(prompt)
+    if not prompt or len(prompt) > LONGEST_DESCRIPTION:
+        sentence = _("A prompt has between 1 and %(most)d characters.")
+        raise _invalid("prompt", sentence % {"most": LONGEST_DESCRIPTION})
+    return prompt
+
+
+def _checked_settings(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person may set themselves."""
+    told: dict[str, Any] = {}
+    if chosen.get("denoise") is not None:
+        told["denoise"] = _checked_denoise(float(chosen["denoise"]))
+    if chosen.get("steps") is not None:
+        told["steps"] = shaping.clamp(int(chosen["steps"]), 1, 50)
+    return told
+
+
+def source_of_message(user: Any, message_id: int, image_id: int | None = None) -> GeneratedImage:
+    """Return the picture that a message offers as a source: the named, the chosen, else the first one."""
+    if image_id is not None:
+        return access.get_image(user, image_id)
+    image = access.best_image(access.get_job_of_message(user, message_id))
+    if image is None:
+        raise AppError(_("There is no such picture."), code=Code.NOT_FOUND)
+    return image

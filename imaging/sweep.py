@@ -1,0 +1,98 @@
+"""What no worker looks after: jobs left behind go back in line at their stage, old files are cleared away."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from gpu import arbiter, endpoints
+from gpu.services.comfyui import ComfyUI
+from gpu.services.errors import ServiceError
+from imaging import ending, ordering, storage
+from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
+from imaging.tickets import ticket_of
+
+logger = logging.getLogger(__name__)
+Status = ImageJob.Status
+MOST_ATTEMPTS = 5  # at one stage: a job that kills its workers must not do so for ever
+KEPT_DELETED = timedelta(days=30)
+YOUNG = timedelta(hours=1)  # a file may be stored a moment before the row that refers to it
+ORPHANS_EVERY = 6 * 3600.0  # seconds
+WAITING = (*ImageJob.THINKING, *ImageJob.DRAWING)
+
+
+def sweep() -> None:
+    """Do all that must not wait; idempotent, so any number of processes may sweep. Raises RedisError."""
+    take_back()
+    end_cancelled()
+    send_again()
+
+
+def take_back() -> None:
+    """Free the jobs whose worker was not heard for too long, each where it stands."""
+    before = timezone.now() - timedelta(seconds=settings.ANSWER_STALE)
+    for job in ImageJob.objects.filter(status__in=WAITING, heartbeat_at__lt=before).exclude(claim=None):
+        mine = ImageJob.objects.held_by(job.claim or "").filter(heartbeat_at__lt=before)
+        if job.attempts >= MOST_ATTEMPTS:
+            _give_up(job, mine)
+        elif mine.update(claim=None, heartbeat_at=None, sent_at=timezone.now()):
+            logger.warning("picture %s was left behind by its worker at %s", job.pk, job.status)
+            if job.cancelled_at is None:
+                arbiter.enqueue(ticket_of(job))
+
+
+def _give_up(job: ImageJob, mine: QuerySet[ImageJob]) -> None:
+    with transaction.atomic():
+        ended = ending.end_job(job, mine, Status.FAILED, code="worker_lost")
+    if ended:
+        logger.error("picture %s lost its worker %s times and is given up", job.pk, job.attempts)
+        ordering.tell_end(job, Status.FAILED, "worker_lost")
+
+
+def end_cancelled() -> None:
+    """End the jobs that were cancelled while their worker died, and take back what ComfyUI has of them."""
+    for job in ImageJob.objects.unclaimed(*WAITING, Status.REVIEWING).exclude(cancelled_at=None):
+        with transaction.atomic():
+            ended = ending.end_job(job, ImageJob.objects.filter(claim=None), Status.CANCELLED)
+        if ended:
+            _take_back_prompts(job)
+            ordering.tell_end(job, Status.CANCELLED)
+
+
+def _take_back_prompts(job: ImageJob) -> None:
+    sent = job.images.filter(status__in=[GeneratedImage.Status.SENDING, GeneratedImage.Status.RENDERING])
+    try:
+        for image in sent:
+            ComfyUI(endpoints.find_comfyui().url).cancel(str(image.prompt_id))
+    except ServiceError as error:
+        logger.warning("a cancelled prompt could not be taken back from ComfyUI: %s", error)
+
+
+def send_again() -> None:
+    """Put the tickets of unclaimed jobs in line again: Redis may have lost them."""
+    before = timezone.now() - timedelta(seconds=settings.ANSWER_UNCLAIMED)
+    lost = list(ImageJob.objects.unclaimed(*WAITING).filter(sent_at__lt=before, cancelled_at=None))
+    if not lost:
+        return
+    card = arbiter.read()
+    known = card.rows("think") | card.rows("draw")
+    for job in lost:
+        mine = ImageJob.objects.filter(pk=job.pk, status=job.status, sent_at=job.sent_at, claim=None)
+        if job.pk not in known and mine.update(sent_at=timezone.now()):
+            logger.warning("picture %s was never claimed and is sent again", job.pk)
+            arbiter.enqueue(ticket_of(job))
+
+
+def clear_files() -> None:
+    """Remove what was deleted 30 days ago, and the files that nothing refers to any more."""
+    long_ago = timezone.now() - KEPT_DELETED
+    GeneratedImage.objects.filter(deleted_at__lt=long_ago).delete()
+    ImageJob.objects.filter(message__deleted_at__lt=long_ago).delete()
+    SourcePicture.objects.filter(deleted_at__lt=long_ago).delete()
+    for file in StoredFile.objects.orphans().filter(created_at__lt=timezone.now() - YOUNG):
+        storage.remove(file)

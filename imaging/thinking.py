@@ -1,0 +1,207 @@
+"""The stages of a picture that are words: what the source shows, the prompt, the settings.
+
+All of them run under one lease of Ollama's, each is stored as it ends, and none can fail the
+job: what no model answers usefully falls back on the person's own words and the usual
+settings, and the person is told.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import time
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, connection
+from PIL import Image
+
+from chats.structured import ask_for_json
+from gpu import arbiter, snapshot
+from gpu.models import settings_for as model_settings
+from gpu.services.errors import ServiceError
+from gpu.services.ollama import Ask
+from imaging import prompts, shaping, storage, wording
+from imaging.asking import Asker
+from imaging.models import ImageJob, PictureDescription, StoredFile
+from imaging.running import Running
+from imaging.tickets import ticket_of
+
+logger = logging.getLogger(__name__)
+Status = ImageJob.Status
+TIMEOUT = 120.0  # seconds for one structured answer of a loaded model
+VISION_TOKENS = 400
+QUESTION_SHARE = 0.3  # of the window, for what people wrote
+LEAST_QUESTION = 200  # characters
+
+
+def think(running: Running, lease: arbiter.Held) -> None:
+    """Do the stages that are left, and hand the job on. Raises EndedError, HungUpError, LeaseLostError."""
+    job = running.job
+    seen = snapshot.look_now()
+    asker = Asker(running, lease, seen.url)
+    begun = time.monotonic()
+    try:
+        if job.status == Status.QUEUED:
+            running.move_to(Status.DESCRIBING if job.changes_a_picture else Status.PROMPTING)
+        if job.status == Status.DESCRIBING:
+            running.move_to(Status.PROMPTING, **_described(running, asker, seen))
+        if job.status == Status.PROMPTING:
+            running.move_to(Status.SHAPING, **_worded(running, asker, seen))
+            running.line.tell("prompt", prompt=job.prompt, vision=job.vision_text)
+        if job.status == Status.SHAPING:
+            numbers = {**job.numbers, "thinking": round(time.monotonic() - begun, 2)}
+            _hand_on(running, numbers=numbers, **_shaped(running, asker, seen))
+    finally:
+        lease.used = asker.seconds
+
+
+def _hand_on(running: Running, **results: Any) -> None:
+    after = Status.REVIEWING if running.job.prompt_first else Status.WAITING
+    if running.hand_on(after, **results) and after == Status.WAITING:
+        job = ImageJob.objects.get(pk=running.job_id)
+        arbiter.enqueue(ticket_of(job))
+
+
+def in_own_words(job: ImageJob, notice: str = "") -> dict[str, Any]:
+    """Return the results of all stages of words as they are without any model."""
+    notices = [notice] if notice else []
+    change = shaping.USUAL_CHANGE if job.changes_a_picture else ""
+    chosen = shaping.settings_for(change=change, strength=job.strength, denoise=job.denoise)
+    return {"prompt": _own_words(job), "change": change, "settings": chosen, "notices": notices}
+
+
+def _own_words(job: ImageJob) -> str:
+    return wording.shorten(wording.tidy(job.description), wording.LONGEST_PROMPT)
+
+
+# Looking
+
+
+def vision_model(seen: snapshot.Snapshot) -> snapshot.Known | None:
+    """Return the operator's model for looking, else any that can see."""
+    chosen = seen.find(settings.OLLAMA_VISION_MODEL)
+    if chosen and chosen.sees:
+        return chosen
+    return next((model for model in seen.models if model.sees), None)
+
+
+def _described(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[str, Any]:
+    file, model = source_file(running.job), vision_model(seen)
+    if file is None:
+        return {}  # the drawing tells it: there is nothing to draw from
+    if model is None:
+        return {"notices": running.note("no_vision")}
+    known = PictureDescription.objects.filter(sha256=file.sha256, model_name=model.name).first()
+    if known:
+        return {"vision_text": known.text}
+    connection.close()  # looking takes its time, and a connection is dear
+    try:
+        text = wording.shorten(wording.tidy(_look(asker, model, file)), wording.LONGEST_VISION)
+    except (ServiceError, OSError, ValueError) as error:
+        logger.warning("picture %s could not be looked at: %s", running.job_id, error)
+        return {"notices": running.note("vision_failed")}
+    if not text or wording.REFUSAL.match(text):
+        return {"notices": running.note("vision_failed")}
+    _remember(file, model, text)
+    return {"vision_text": text}
+
+
+def _remember(file: StoredFile, model: snapshot.Known, text: str) -> None:
+    try:
+        PictureDescription.objects.create(sha256=file.sha256, model_name=model.name, text=text)
+    except IntegrityError:
+        return  # another job has looked at the same picture meanwhile
+
+
+def source_file(job: ImageJob) -> StoredFile | None:
+    """Return the file that the job starts from, None when there is none or it is gone."""
+    source = job.source or job.source_image
+    return source.file if source else None
+
+
+def _look(asker: Asker, model: snapshot.Known, file: StoredFile) -> str:
+    row = model_settings(model.name)
+    (rules,) = prompts.read("look")
+    picture = base64.b64encode(_as_jpeg(storage.read(file))).decode()
+    ask = Ask(
+        model=model.name,
+        messages=[rules, {"role": "user", "content": "What does this picture show?", "images": [picture]}],
+        num_ctx=row.window(model.context_length),
+        keep_alive=row.stays_loaded(),
+        num_predict=VISION_TOKENS,
+        options={"temperature": 0.2},
+    )
+    return asker.complete(ask, settings.OLLAMA_VISION_TIMEOUT)[0]
+
+
+def _as_jpeg(data: bytes) -> bytes:
+    """Return the picture as every vision model reads it."""
+    written = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as picture:
+        picture.convert("RGB").save(written, "JPEG", quality=90)
+    return written.getvalue()
+
+
+# Words
+
+
+def _worded(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[str, Any]:
+    job, model = running.job, seen.find(seen.default_model())
+    own = _own_words(job)
+    if model is None:
+        return {"prompt": own, "notices": running.note("no_ollama")}
+    name = "change" if job.changes_a_picture else "prompt"
+    connection.close()
+    answer = ask_for_json(
+        asker.url,
+        model=model,
+        messages=prompts.ask(name, **_question(job, model)),
+        schema=wording.SCHEMA,
+        check=wording.check,
+        defaults={"prompt": own},
+        timeout=TIMEOUT,
+        complete=asker.complete,
+    )
+    notices = running.note(f"prompt_{answer.notice}") if answer.notice else job.notices
+    return {"prompt": answer.data["prompt"], "negative": "", "notices": notices}
+
+
+def _question(job: ImageJob, model: snapshot.Known) -> dict[str, str]:
+    """Return what people and the vision model wrote, cut to what the window holds beside the examples."""
+    row = model_settings(model.name)
+    most = int(row.window(model.context_length) * QUESTION_SHARE * row.bytes_per_token / 2)
+    most = max(LEAST_QUESTION, most)  # Cyrillic letters have two bytes
+    wish = wording.shorten(wording.tidy(job.description), most)
+    if not job.changes_a_picture:
+        return {"description": wish}
+    return {"picture": wording.shorten(job.vision_text, most // 2), "wish": wish}
+
+
+def _shaped(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[str, Any]:
+    """Return the settings; a picture from words alone has the usual ones, and a person's denoise is law."""
+    job = running.job
+    model = seen.find(seen.default_model())
+    if not job.changes_a_picture:
+        return {"change": "", "settings": shaping.settings_for(denoise=job.denoise)}
+    proposed: dict[str, Any] = {"change": shaping.USUAL_CHANGE}
+    notices = job.notices
+    if model is not None and job.denoise is None:
+        connection.close()
+        answer = ask_for_json(
+            asker.url,
+            model=model,
+            messages=prompts.ask("settings", **_question(job, model)),
+            schema=shaping.SCHEMA,
+            check=shaping.check,
+            defaults=proposed,
+            timeout=TIMEOUT,
+            complete=asker.complete,
+        )
+        proposed = answer.data
+        notices = running.note("settings_default") if answer.notice else notices
+    chosen = shaping.settings_for(
+        change=proposed["change"], proposed=proposed, strength=job.strength, denoise=job.denoise
+    )
+    return {"change": proposed["change"], "settings": chosen, "notices": notices}

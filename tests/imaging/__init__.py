@@ -1,0 +1,1 @@
+"""Pictures: what people order, what models answer, what ComfyUI draws, and what dies meanwhile."""
