@@ -1,7 +1,8 @@
 """A scripted Ollama: the real wire format, any fault to order, and tokens that carry their own send time.
 
 In a test: `with ScriptedOllama() as ollama: ... ollama.url`. For a benchmark, as a process of its own:
-`python -m tests.standins.ollama --port 0 --tokens 200 --rate 50 --first 0.2`, which prints its URL.
+`python -m tests.standins.ollama --port 0 --tokens 200 --rate 50 --first 0.2`, which prints its URL;
+`--record FILE` appends when it computes, loads included.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
+from tests.standins.comfyui_script import Interval, Record
 from tests.standins.ollama_script import (
     FOREVER,
     Model,
@@ -74,13 +78,23 @@ class ScriptedOllama:
 
     `calls` is every request in order, `loads` every load as (time, name, num_ctx, shift), `most_running` the
     most answers computed at once. `slots` bounds those (None: no bound), `load_seconds` is what a load takes.
+    `ignores_unload`: it keeps its models whatever it is asked. `intervals` is when it computed or loaded.
     """
 
-    def __init__(self, *, port: int = 0, default: Script | None = None, slots: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        default: Script | None = None,
+        slots: int | None = None,
+        record: Path | None = None,
+    ) -> None:
         self.models = {model.name: model for model in default_models()}
         self.default = default or Script()
         self.slots = slots
         self.load_seconds = 0.0
+        self.ignores_unload = False
+        self.record = Record(record)
         self.pull_error = ""
         self.pull_seconds = 0.05
         self.calls: list[Call] = []
@@ -110,6 +124,11 @@ class ScriptedOllama:
     def chats(self) -> list[Call]:
         """The requests for an answer, without those that only load or unload."""
         return [call for call in self.calls if call.path == "/api/chat" and call.body.get("messages")]
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """When it computed or loaded; `end` is None while it does."""
+        return self.record.intervals
 
     def script(self, script: Script, when: When | None = None) -> None:
         """Queues an answer for the next request (for which `when` holds); others get `default`."""
@@ -230,7 +249,8 @@ class ScriptedOllama:
         return self.default
 
     def _unload(self, model: Model) -> None:
-        if loaded := self.loaded.get(model.name):
+        loaded = self.loaded.get(model.name)
+        if loaded and not self.ignores_unload:
             loaded.keep_alive, loaded.expires_at = 0.0, time.time()
 
     @contextlib.asynccontextmanager
@@ -239,17 +259,33 @@ class ScriptedOllama:
         options = body.get("options") or {}
         num_ctx = min(int(options.get("num_ctx") or DEFAULT_CONTEXT), model.context_length)
         shift = body.get("shift") is not False
-        async with self._line:
-            while not self._free(model, num_ctx, shift=shift):
-                self._released.clear()
-                await self._released.wait()
-            loaded, load_ns = await self._load(model, num_ctx, shift=shift)
-            loaded.busy += 1
-            self.running += 1
-        self.most_running = max(self.most_running, self.running)
-        loaded.keep_alive = seconds_of(body.get("keep_alive"), loaded.keep_alive)
-        try:
+        with contextlib.ExitStack() as ends:
+            async with self._line:
+                while not self._free(model, num_ctx, shift=shift):
+                    self._released.clear()
+                    await self._released.wait()
+                ends.enter_context(self._recorded())
+                loaded, load_ns = await self._load(model, num_ctx, shift=shift)
+                ends.enter_context(self._busy(loaded))
+            loaded.keep_alive = seconds_of(body.get("keep_alive"), loaded.keep_alive)
             yield load_ns
+
+    @contextlib.contextmanager
+    def _recorded(self) -> Iterator[None]:
+        work = str(uuid.uuid4())
+        self.record.begins(work)
+        try:
+            yield
+        finally:
+            self.record.ends(work)
+
+    @contextlib.contextmanager
+    def _busy(self, loaded: Loaded) -> Iterator[None]:
+        loaded.busy += 1
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            yield
         finally:
             loaded.busy -= 1
             self.running -= 1
@@ -321,9 +357,14 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--rate", type=float, default=50.0, help="tokens a second")
     parser.add_argument("--first", type=float, default=0.2, help="seconds before the first byte")
+    parser.add_argument("--slots", type=int, help="answers computed at once")
+    parser.add_argument("--load-seconds", type=float, default=0.0, help="what loading a model takes")
+    parser.add_argument("--record", type=Path, help="appends when it computes, as JSON lines")
     given = parser.parse_args()
     script = Script(timed=True, count=given.tokens, rate=given.rate, first_byte_after=given.first)
-    with ScriptedOllama(port=given.port, default=script) as ollama:
+    ollama = ScriptedOllama(port=given.port, default=script, slots=given.slots, record=given.record)
+    ollama.load_seconds = given.load_seconds
+    with ollama:
         print(ollama.url, flush=True)
         threading.Event().wait()
 
