@@ -81,6 +81,10 @@ class Machine(RuleBasedStateMachine):
     def an_admin_retries(self, service: str) -> None:
         self.world.do("retry", service=service)
 
+    @rule(user=st.integers(1, 4))
+    def the_ledger_is_read_again(self, user: int) -> None:
+        self.world.do("recall", used={str(user): 20_000})
+
     # Workers
 
     def _worker(self, which: int, *, claimed: bool) -> Holder | None:
