@@ -113,6 +113,7 @@ end
 local function settle(resident)
   card.resident, card.thought, card.drawn = resident, 0, 0
   card.turn = resident == OLLAMA and card.seq or 0
+  if resident == COMFYUI then card.drew_at = now end
   grant_wish()
 end
 

@@ -183,7 +183,7 @@ def switched(step: Step, switch_id: str, parts: dict[str, float]) -> None:
     switch = step.card.switch
     step.answer = switch is not None and switch.id == switch_id
     if switch and step.answer:
-        _settle(step.card, switch.to)
+        _settle(step.card, switch.to, step.now)
         step.card.broken.pop(switch.to, None)
         step.card.switch = None
         took = step.now - switch.at
@@ -354,8 +354,10 @@ def _end(step: Step, lease: Lease, used: int) -> None:
         card.tickets.append(lease.ticket)
 
 
-def _settle(card: Card, resident: str) -> None:
+def _settle(card: Card, resident: str, now: int) -> None:
     card.resident, card.thought, card.drawn = resident, 0, 0
+    if resident == COMFYUI:
+        card.drew_at = now  # wished for without a picture, it stays for the grace too
     card.turn = card.seq if resident == OLLAMA else 0
     _grant_wish(card)
 

@@ -134,7 +134,7 @@ class Card:
     moved_at: int = 0
     """When the line last moved: a grant or the end of a lease."""
     drew_at: int = 0
-    """When the last picture ended; the card goes back some time after."""
+    """When the last picture ended, or ComfyUI got the card; the card goes back some time after."""
 
     def rows(self, kind: str) -> set[int]:
         """Return the rows of a kind that wait or hold a lease."""

@@ -100,6 +100,17 @@ def test_a_wish_is_there_busy_or_asked() -> None:
     assert table.card.wish == ""
 
 
+def test_comfyui_wished_for_keeps_the_card_for_the_grace_and_no_longer() -> None:
+    table = Table(grace=20_000)
+    table.card.drew_at = 0
+    table.do("wish", service=COMFYUI, force=False)
+    assert table.switch() == COMFYUI
+    table.wait(19_000)
+    assert table.switching() is None
+    table.wait(1_000)
+    assert table.switching() == OLLAMA
+
+
 def test_a_forced_wish_takes_the_card_from_what_runs() -> None:
     table = Table()
     table.ask(CHAT)
