@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 THINKING_ROOM = 1024  # tokens for models whose thinking can't be turned off
 ANSWER_ROOM = 512
 TIMEOUT = 120.0  # seconds
+LONGEST_REPAIRED = 2000  # characters of a bad answer that go back to the model
 
 Json = dict[str, Any]
 Check = Callable[[Json], Json]
@@ -62,7 +63,7 @@ def ask_for_json(
             found = find_json(text, check)
             if found is not None:
                 return Structured(found)
-            asked = [*messages, {"role": "assistant", "content": text}, _repair(schema)]
+            asked = [*messages, {"role": "assistant", "content": text[:LONGEST_REPAIRED]}, _repair(schema)]
     except ServiceError as error:
         logger.warning("a structured answer failed: %s", error)
         return Structured(defaults, "unreachable")

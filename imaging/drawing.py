@@ -40,7 +40,7 @@ def draw(running: Running, lease: arbiter.Held) -> None:
     Raises PictureError, ServiceError, EndedError, HungUpError, LeaseLostError.
     """
     images = prepare_images(running)
-    drawing = Drawing(running, lease, sum(image.status != Status.DONE for image in images))
+    drawing = Drawing(running, lease, images)
     try:
         drawing.begin()
         for image in images:
@@ -71,26 +71,36 @@ def prepare_images(running: Running) -> list[GeneratedImage]:
 class Drawing:
     """One worker's turn at a job's variants."""
 
-    def __init__(self, running: Running, lease: arbiter.Held, count: int) -> None:
+    def __init__(self, running: Running, lease: arbiter.Held, images: list[GeneratedImage]) -> None:
         self.running, self.lease, self.job = running, lease, running.job
-        self.comfyui = ComfyUI(endpoints.find_comfyui().url)
-        self.patience = Patience(running, self.comfyui.url)
+        self.patience = Patience(running)
         self.teller = Teller(running.line)
-        self.left = count
+        self.images, self.left = images, sum(image.status != Status.DONE for image in images)
         self.events: Events | None = None
+        self.comfyui: ComfyUI
         self.recipe: composing.Recipe
         self.source = ""
 
     def begin(self) -> None:
-        """Find the workflow, hand ComfyUI the picture to start from, connect."""
-        self.recipe = composing.choose(self.job, self.comfyui)
-        if self.job.changes_a_picture:
-            self.source = self._upload()
+        """Find ComfyUI and the workflow, and hand over the picture to start from."""
+        while True:
+            try:
+                self._prepare()
+                break
+            except errors.ServiceDownError as error:
+                self.patience.wait(error)
+        self.patience.answered()
         made_by = {"workflow_hash": self.recipe.hash, "model_name": self.recipe.model_name}
         if self.job.status == Stage.WAITING:
             self.running.move_to(Stage.RENDERING, **made_by)
         elif self.job.workflow_hash != self.recipe.hash:
             self.running.save(**made_by)
+
+    def _prepare(self) -> None:
+        self.comfyui = ComfyUI(endpoints.find_comfyui().url)
+        self.recipe = composing.choose(self.job, self.comfyui)
+        if self.job.changes_a_picture:
+            self.source = self._upload()
 
     def close(self) -> None:
         """Let go of the websocket."""
@@ -109,10 +119,14 @@ class Drawing:
         return self.comfyui.upload(f"{file.sha256}.{storage.EXTENSIONS[file.content_type]}", data)
 
     def _listen(self) -> Events | None:
-        """Return a connection to the websocket, None when there is none to be had."""
+        """Return a connection to the websocket, None when there is none to be had.
+
+        Its client_id is the job's own, so that who takes the job over hears of what was sent before.
+        """
         if self.events is not None:
             return self.events
         events = Events(self.comfyui.url)
+        events.client_id = str(self.images[0].prompt_id)
         self.running.listen_to(events.hang_up)
         try:
             self.events = events.__enter__()
@@ -151,7 +165,7 @@ class Drawing:
                 self.running, self.comfyui, str(image.prompt_id), lambda event: self._tell(image, event)
             )
             connection.close()  # drawing takes minutes, and a connection is dear
-            finished = watch.wait(None if adopted else self._listen())
+            finished = watch.wait(self._listen(), look_first=adopted)
             if watch.cut_off:
                 self.close()
             if finished and not (adopted and finished.state == "interrupted"):

@@ -27,8 +27,8 @@ OVER = ("succeeded", "failed", "interrupted", "ended")
 class Patience:
     """How long ComfyUI has been away; `wait` raises when it is too long."""
 
-    def __init__(self, running: Running, url: str) -> None:
-        self._running, self._url = running, url
+    def __init__(self, running: Running) -> None:
+        self._running = running
         self._since: float | None = None
 
     def answered(self) -> None:
@@ -39,7 +39,7 @@ class Patience:
         now = time.monotonic()
         self._since = self._since or now
         if now - self._since > min(DOWN_PATIENCE, settings.COMFYUI_TIMEOUT):
-            raise PictureError("comfyui_down", url=self._url) from error
+            raise PictureError("comfyui_down", **error.about) from error
         self._running.rest(LONGEST_POLL)
 
 
@@ -50,18 +50,20 @@ class Watch:
         self, running: Running, comfyui: ComfyUI, prompt_id: str, tell: Callable[[Event], None]
     ) -> None:
         self._running, self._comfyui, self._prompt_id, self._tell = running, comfyui, prompt_id, tell
-        self._patience = Patience(running, comfyui.url)
+        self._patience = Patience(running)
         self._moved_at = time.monotonic()
         self.cut_off = False
 
-    def wait(self, events: Events | None) -> Finished | None:
+    def wait(self, events: Events | None, *, look_first: bool = False) -> Finished | None:
         """Return how the prompt ended; None when ComfyUI knows nothing of it any more.
 
-        Raises PictureError (no progress, gone), EndedError, HungUpError.
+        `look_first`: it was sent some time ago and may be over. Raises PictureError (no progress, gone),
+        EndedError, HungUpError.
         """
         if events is not None:
             try:
-                found = self._listen(events)
+                found = self._look() if look_first else "running"
+                found = self._listen(events) if found == "running" else found
                 if found != "running":
                     return None if found == "lost" else self._comfyui.history(self._prompt_id)
             except errors.ServiceError as error:

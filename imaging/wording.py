@@ -72,6 +72,7 @@ def without_junk(text: str) -> str:
     text = re.sub(r"\s+([,.;:!?])", r"\1", text)
     text = re.sub(r"(?:,\s*)+(?=[,.;!?]|$)", "", text)
     text = re.sub(r"(^|[.!?]\s+)[,;:.\s]+", r"\1", text)
+    text = re.sub(r"([.!?])\s*\.+(?=\s|$)", r"\1", text)
     text = re.sub(r"\s{2,}", " ", text).strip(" ,;:")
     return text[:1].upper() + text[1:]
 

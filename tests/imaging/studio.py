@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,16 @@ class Studio:
         kind, row_id, lease_id = self.grants.pop(0)
         WORK[kind](row_id, lease_id)
 
+    def think(self, job: ImageJob) -> ImageJob:
+        """Have the job's words found, whatever else waits."""
+        self._serve(tickets.THINK, job)
+        return fresh(job)
+
+    def _serve(self, kind: str, job: ImageJob) -> None:
+        grant = next(grant for grant in self.grants if grant[:2] == (kind, job.pk))
+        self.grants.remove(grant)
+        WORK[kind](job.pk, grant[2])
+
     def work(self) -> None:
         """Carry out grants until there are no more."""
         while self.grants:
@@ -104,6 +115,15 @@ def frames(job: ImageJob) -> list[dict[str, Any]]:
 
 def told(job: ImageJob, type_: str) -> list[dict[str, Any]]:
     return [frame for frame in frames(job) if frame["type"] == type_]
+
+
+def end_of(job: ImageJob) -> dict[str, Any]:
+    """Return the frame that ended the job's log, once it is written."""
+    deadline = time.monotonic() + 3
+    while not (found := told(job, "end")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found[-1]
 
 
 def png(colour: str = "teal", size: tuple[int, int] = (256, 256)) -> bytes:

@@ -1,0 +1,421 @@
+"""The drawing: each variant once, whatever ComfyUI does and whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from accounts.models import User
+from gpu import arbiter
+from gpu.services.comfyui import ComfyUI
+from imaging import ordering, pipeline, pulse, storage
+from imaging.models import GeneratedImage, ImageJob
+from imaging.running import End
+from tests.imaging.studio import (
+    Studio,
+    end_of,
+    frames,
+    fresh,
+    images,
+    nobody_holds_the_card,
+    pixels,
+    told,
+    upload,
+)
+from tests.standins.comfyui_script import Fault, Garbage
+
+
+def ready(studio: Studio, user: User, **more: Any) -> ImageJob:
+    """Return a job whose words are done."""
+    return studio.think(studio.order(user, **more))
+
+
+def begun(studio: Studio, job: ImageJob) -> Any:
+    """Begin to draw the job and return its worker's thread once ComfyUI computes."""
+    count = len(studio.comfyui.intervals)
+    thread = studio.begin()
+    studio.comfyui.wait_for(lambda: len(studio.comfyui.intervals) > count)
+    return thread
+
+
+def graphs(studio: Studio) -> list[dict[str, Any]]:
+    return [call.body["prompt"] for call in studio.comfyui.called("/prompt")]
+
+
+def sampler(graph: dict[str, Any]) -> dict[str, Any]:
+    return next(node["inputs"] for node in graph.values() if node["class_type"] == "KSampler")
+
+
+# --- What is drawn --------------------------------------------------------------------------------
+
+
+def test_the_graph_has_the_prompt_the_settings_and_the_seed(studio: Studio, alice: User) -> None:
+    job = studio.drawn(alice, seed=2**64 - 1)
+    (graph,) = graphs(studio)
+    inputs = sampler(graph)
+    assert (inputs["seed"], inputs["steps"], inputs["cfg"], inputs["denoise"]) == (2**64 - 1, 28, 1.0, 1.0)
+    assert job.prompt in [node["inputs"].get("text") for node in graph.values()]
+    assert images(job)[0].seed == str(2**64 - 1)
+    assert len(job.workflow_hash) == 64
+
+
+def test_a_picture_to_start_from_is_handed_over_and_changed(studio: Studio, alice: User) -> None:
+    source = upload(alice)
+    job = studio.drawn(alice, source=source, denoise=0.6)
+    assert (job.status, job.kind) == ("done", "img2img")
+    (graph,) = graphs(studio)
+    loaded = next(node["inputs"] for node in graph.values() if node["class_type"] == "LoadImage")
+    assert source.file.sha256 in loaded["image"]
+    assert sampler(graph)["denoise"] == 0.6
+
+
+def test_the_same_seed_and_words_give_the_same_pixels(studio: Studio, alice: User) -> None:
+    first, second = studio.drawn(alice, seed=7), studio.drawn(alice, seed=7)
+    assert pixels(images(first)[0]) == pixels(images(second)[0])
+    assert pixels(images(first)[0]) != pixels(images(studio.drawn(alice, seed=8))[0])
+
+
+def test_each_of_four_variants_can_be_drawn_alone_again(studio: Studio, alice: User) -> None:
+    four = images(studio.drawn(alice, variants=4))
+    alone = [images(studio.drawn(alice, seed=image.seed))[0] for image in four]
+    assert [pixels(image) for image in alone] == [pixels(image) for image in four]
+
+
+# --- Who takes over finds what was sent -----------------------------------------------------------
+
+
+def left_behind(studio: Studio, job: ImageJob, *, sent: bool, status: str) -> GeneratedImage:
+    """Leave the job as a worker does that was killed around its POST."""
+    image = GeneratedImage.objects.create(
+        job=job, index=0, seed="5", status=status, tries=int(status == "rendering")
+    )
+    ImageJob.objects.filter(pk=job.pk).update(status="rendering")
+    if sent:
+        from tests.standins.comfyui_graphs import txt2img
+
+        ComfyUI(studio.comfyui.url).submit(txt2img(seed=5), str(image.prompt_id))
+    return image
+
+
+@pytest.mark.parametrize("status", ["sending", "rendering"])
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_a_prompt_that_was_sent_is_found_and_not_sent_again(
+    studio: Studio, alice: User, status: str, seconds: float
+) -> None:
+    job = ready(studio, alice)
+    studio.comfyui.picture_seconds = seconds
+    image = left_behind(studio, job, sent=True, status=status)
+    studio.comfyui.wait_for(lambda: studio.rendered() and (seconds or studio.comfyui.intervals[0].end))
+    studio.work()
+    assert fresh(job).status == "done"
+    assert studio.rendered() == [str(image.prompt_id)]
+    assert images(job)[0].prompt_id == image.prompt_id
+
+
+def test_a_prompt_that_never_arrived_is_sent_under_a_fresh_id(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice)
+    image = left_behind(studio, job, sent=False, status="sending")
+    studio.work()
+    assert fresh(job).status == "done"
+    (rendered,) = studio.rendered()
+    assert rendered != str(image.prompt_id)
+    assert rendered == str(images(job)[0].prompt_id)
+
+
+def test_a_prompt_that_its_dying_worker_took_back_is_sent_again(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice)
+    studio.comfyui.picture_seconds = 5
+    image = left_behind(studio, job, sent=True, status="sending")
+    studio.comfyui.wait_for(studio.rendered)
+    ComfyUI(studio.comfyui.url).cancel(str(image.prompt_id))
+    studio.comfyui.picture_seconds = 0.05
+    studio.work()
+    assert fresh(job).status == "done"
+
+
+def test_finished_variants_are_not_drawn_again(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice, variants=2)
+    GeneratedImage.objects.create(job=job, index=0, seed="5", status="done", file=upload(alice).file)
+    GeneratedImage.objects.create(job=job, index=1, seed="6")
+    studio.work()
+    assert fresh(job).status == "done"
+    assert [sampler(graph)["seed"] for graph in graphs(studio)] == [6]
+
+
+# --- The connection -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda comfyui: setattr(comfyui, "refuses_sockets", True),
+        lambda comfyui: setattr(comfyui, "drops_after", "execution_start"),
+        lambda comfyui: setattr(comfyui, "drops_after", "progress"),
+        lambda comfyui: setattr(comfyui, "loses", {"executing", "execution_success", "executed"}),
+        lambda comfyui: setattr(comfyui, "noise", True),
+        lambda comfyui: setattr(comfyui, "preview_seconds", 0.2),
+    ],
+)
+def test_a_bad_websocket_costs_progress_and_nothing_else(
+    studio: Studio, alice: User, break_it: Callable[[Any], None]
+) -> None:
+    break_it(studio.comfyui)
+    studio.comfyui.picture_seconds = 0.3
+    job = studio.drawn(alice, variants=2)
+    assert job.status == "done"
+    assert studio.rendered() == [str(image.prompt_id) for image in images(job)]
+
+
+def test_each_job_has_a_websocket_of_its_own(studio: Studio, alice: User) -> None:
+    studio.drawn(alice, variants=2)
+    studio.drawn(alice)
+    clients = [call.body["client_id"] for call in studio.comfyui.called("/prompt")]
+    assert len(set(clients)) == 2
+    assert clients[0] == clients[1]
+
+
+# --- What goes wrong ------------------------------------------------------------------------------
+
+
+def failed(job: ImageJob, code: str) -> ImageJob:
+    job = fresh(job)
+    assert (job.status, job.error_code) == ("failed", code)
+    assert end_of(job) == {**end_of(job), "status": "failed", "code": code}
+    assert job.message.status == "failed"
+    assert nobody_holds_the_card()
+    return job
+
+
+def test_a_full_card_is_told_and_what_was_finished_is_kept(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice, variants=2)
+    studio.comfyui.picture_seconds = 0.3
+    thread = begun(studio, job)
+    studio.comfyui.script(Fault.OUT_OF_MEMORY)
+    thread.join(10)
+    job = failed(job, "out_of_memory")
+    assert "memory" in job.error
+    assert [image.status for image in images(job)] == ["done", "rendering"]
+
+
+def test_a_broken_node_is_named_by_its_title(studio: Studio, alice: User) -> None:
+    studio.comfyui.script(Fault.NODE_ERROR)
+    job = failed(studio.drawn(alice), "node_failed")
+    assert "KSampler" in job.error
+    assert "boom" not in job.error
+
+
+def test_a_refused_workflow_names_node_and_field(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice)
+    ImageJob.objects.filter(pk=job.pk).update(settings={**job.settings, "sampler": "nonsense"})
+    studio.work()
+    job = failed(job, "workflow_refused")
+    assert "KSampler" in job.error
+    assert "sampler_name" in job.error
+
+
+def test_no_progress_for_too_long_takes_the_prompt_back(studio: Studio, alice: User) -> None:
+    studio.comfyui.script(Fault.STUCK)
+    job = failed(studio.drawn(alice), "comfyui_timeout")
+    assert "2 seconds" in job.error
+    sent = studio.rendered()[0]
+    assert [call.body for call in studio.comfyui.called("/interrupt")] == [{"prompt_id": sent}]
+
+
+def test_slow_progress_is_progress(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 4.0
+    assert studio.drawn(alice).status == "done"
+
+
+def test_a_picture_that_somebody_else_has_in_line_is_waited_for(studio: Studio, alice: User) -> None:
+    from tests.standins.comfyui_graphs import txt2img
+
+    studio.comfyui.picture_seconds = 3.0
+    ComfyUI(studio.comfyui.url).submit(txt2img(), str(uuid.uuid4()))
+    job = ready(studio, alice)
+    thread = begun_behind(studio)
+    thread.join(15)
+    assert fresh(job).status == "done"
+    assert not studio.comfyui.called("/interrupt")
+
+
+def begun_behind(studio: Studio) -> Any:
+    thread = studio.begin()
+    studio.comfyui.wait_for(lambda: len(studio.comfyui.called("/prompt")) == 2)
+    studio.comfyui.picture_seconds = 0.1
+    return thread
+
+
+def test_a_picture_that_somebody_stopped_in_comfyui_fails(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 5
+    job = ready(studio, alice)
+    thread = begun(studio, job)
+    ComfyUI(studio.comfyui.url).cancel(studio.rendered()[0])
+    thread.join(10)
+    failed(job, "interrupted")
+
+
+def test_a_comfyui_that_is_away_is_told_with_its_address(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice)
+    studio.comfyui.stop()
+    studio.work()
+    assert studio.comfyui.url in failed(job, "comfyui_down").error
+
+
+@pytest.mark.parametrize("kind", [Garbage.HTML, Garbage.CUT_JSON, Garbage.OTHER_JSON])
+def test_an_address_that_is_no_comfyui_is_told(studio: Studio, alice: User, kind: Garbage) -> None:
+    job = ready(studio, alice)
+    studio.comfyui.garbage, studio.comfyui.fault_paths = kind, ("/prompt",)
+    studio.work()
+    failed(job, "comfyui_failed")
+
+
+def test_a_source_that_is_gone_is_told(studio: Studio, alice: User) -> None:
+    source = upload(alice)
+    job = ready(studio, alice, source=source, denoise=0.6)
+    ImageJob.objects.filter(pk=job.pk).update(source=None)
+    studio.work()
+    failed(job, "source_gone")
+
+
+@pytest.mark.parametrize("fault", [Fault.DIES, Fault.DIES_LATE])
+def test_a_comfyui_that_dies_in_mid_render_and_comes_back_gets_it_once_more(
+    studio: Studio, alice: User, fault: Fault
+) -> None:
+    studio.comfyui.script(fault)
+    studio.comfyui.picture_seconds = 0.3
+    job = studio.drawn(alice, variants=2)
+    assert job.status == "done"
+    first, again, second = studio.rendered()
+    assert first != again
+    assert [again, second] == [str(image.prompt_id) for image in images(job)]
+
+
+def test_a_comfyui_that_dies_each_time_is_told_and_what_was_finished_is_kept(
+    studio: Studio, alice: User
+) -> None:
+    job = ready(studio, alice, variants=2)
+    studio.comfyui.picture_seconds = 0.3
+    thread = begun(studio, job)
+    studio.comfyui.script(Fault.DIES)
+    studio.comfyui.script(Fault.DIES)
+    thread.join(15)
+    job = failed(job, "comfyui_lost")
+    assert images(job)[0].status == "done"
+    assert len(studio.rendered()) == 3
+
+
+@override_settings(COMFYUI_TIMEOUT=1.0)
+def test_a_comfyui_that_dies_and_stays_away_is_told(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 10
+    job = ready(studio, alice)
+    thread = begun(studio, job)
+    studio.comfyui.stop()
+    thread.join(10)
+    failed(job, "comfyui_down")
+
+
+# --- Letting go -----------------------------------------------------------------------------------
+
+
+def test_cancelling_takes_back_this_prompt_alone(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 10
+    job = ready(studio, alice, variants=3)
+    thread = begun(studio, job)
+    ordering.cancel_job(fresh(job))
+    thread.join(5)
+    assert not thread.is_alive()
+    job = fresh(job)
+    assert (job.status, job.message.status) == ("cancelled", "stopped")
+    sent = studio.rendered()[0]
+    assert [call.body for call in studio.comfyui.called("/interrupt")] == [{"prompt_id": sent}]
+    assert len(studio.rendered()) == 1
+    assert end_of(job)["status"] == "cancelled"
+    assert nobody_holds_the_card()
+
+
+def test_cancelling_keeps_the_variants_that_are_finished(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 0.5
+    job = ready(studio, alice, variants=4)
+    thread = begun(studio, job)
+    studio.comfyui.wait_for(lambda: told(job, "image"), 10)
+    ordering.cancel_job(fresh(job))
+    thread.join(5)
+    assert images(job)[0].status == "done"
+    assert fresh(job).status == "cancelled"
+    assert images(job)[3].status == "new"
+
+
+def test_a_lost_lease_takes_the_prompt_back_and_waits_for_the_card_again(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 10
+    job = ready(studio, alice)
+    thread = begun(studio, job)
+    (lease,) = arbiter.read().leases
+    from gpu.arbiter.holding import keeper
+
+    keeper()._held[lease.id].lose()
+    thread.join(5)
+    assert fresh(job).status == "rendering"
+    assert fresh(job).claim is None
+    assert len(studio.comfyui.called("/interrupt")) == 1
+    studio.comfyui.picture_seconds = 0.05
+    studio.comfyui.wait_for(lambda: studio.grants or arbiter.tick() is None)
+    studio.work()
+    assert fresh(job).status == "done"
+    assert len(studio.rendered()) == 2
+
+
+def test_a_worker_whose_row_was_taken_writes_nothing_and_leaves_the_prompt_alone(
+    studio: Studio, alice: User
+) -> None:
+    studio.comfyui.picture_seconds = 1.0
+    job = ready(studio, alice)
+    thread = begun(studio, job)
+    ImageJob.objects.filter(pk=job.pk).update(claim="another worker")
+    thread.join(5)
+    job = fresh(job)
+    assert (job.status, job.claim) == ("rendering", "another worker")
+    (image,) = images(job)
+    assert image.file is None
+    assert not studio.comfyui.called("/interrupt")
+    assert not told(job, "end")
+
+
+def test_an_older_lease_takes_nothing_from_a_newer_one(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice)
+    ImageJob.objects.filter(pk=job.pk).update(token=2**60)
+    studio.work()
+    assert fresh(job).status == "waiting"
+    assert studio.rendered() == []
+
+
+def test_a_lease_that_is_gone_does_nothing(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice)
+    pipeline.draw(job.pk, "lease-1")
+    assert fresh(job).status == "waiting"
+
+
+def test_a_worker_that_is_asked_to_go_leaves_the_prompt_for_the_next_one(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 2.0
+    job = ready(studio, alice)
+    thread = begun(studio, job)
+    pulse.pulse()._running[job.pk].end_as(End.LEAVING)
+    thread.join(2)
+    assert not thread.is_alive()
+    assert (fresh(job).status, fresh(job).claim) == ("rendering", None)
+    studio.comfyui.wait_for(lambda: studio.grants)
+    studio.work()
+    assert fresh(job).status == "done"
+    assert len(studio.rendered()) == 1
+    assert not studio.comfyui.called("/interrupt")
+
+
+def test_the_file_is_there_before_the_row_says_so(studio: Studio, alice: User) -> None:
+    job = studio.drawn(alice)
+    image = images(job)[0]
+    assert image.file
+    assert storage.read(image.file)[:4] == b"\x89PNG"
+    assert end_of(job)["seq"] == frames(job)[-1]["seq"]
