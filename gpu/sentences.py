@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -44,6 +45,9 @@ REASONS: dict[str, str | Promise] = {
 }
 
 
+WORTH_TELLING = 0.05  # seconds
+
+
 def explain(reason: str) -> str:
     """Return the sentence for a failed hand-over as the card keeps it."""
     try:
@@ -75,7 +79,8 @@ def stage_name(stage: str, *, mine: bool) -> str:
 def about_seconds(seconds: float) -> str:
     """Return a duration as a person would say it."""
     if seconds < 10:
-        return _("%(n)s s") % {"n": f"{seconds:.1f}".rstrip("0").rstrip(".")}
+        rounded = round(seconds, 1)
+        return _("%(n)s s") % {"n": number_format(rounded, 0 if rounded.is_integer() else 1)}
     if seconds < 120:
         return _("%(n)s s") % {"n": round(seconds)}
     return ngettext("%(n)d min", "%(n)d min", round(seconds / 60)) % {"n": round(seconds / 60)}
@@ -83,7 +88,8 @@ def about_seconds(seconds: float) -> str:
 
 def gigabytes(amount: int) -> str:
     """Return bytes in GB with one digit, without a needless zero."""
-    return f"{amount / 1e9:.1f}".removesuffix(".0")
+    rounded = round(amount / 1e9, 1)
+    return str(number_format(rounded, 0 if rounded.is_integer() else 1))
 
 
 def diary_line(event: dict[str, Any]) -> str:
@@ -100,7 +106,11 @@ def _switched(event: dict[str, Any]) -> str:
         "comfyui_ready": _("ComfyUI ready in %(time)s"),
         "ollama_ready": _("Ollama back in %(time)s"),
     }
-    told = [said[name] % {"time": about_seconds(parts[name])} for name in said if name in parts]
+    told = [
+        said[name] % {"time": about_seconds(parts[name])}
+        for name in said
+        if parts.get(name, 0) >= WORTH_TELLING
+    ]
     title = {COMFYUI: _("for a picture"), OLLAMA: _("back to the chat")}.get(
         event["to"], _("the card is free")
     )

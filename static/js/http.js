@@ -52,6 +52,16 @@ export async function getPage(url) {
   return parse(await response.text());
 }
 
+/** Posts a form and returns the piece of page that answers, as an inert document. */
+export async function postPage(url, body) {
+  const response = await ask(url, { method: "POST", body });
+  return parse(await response.text());
+}
+
+export async function getJson(url) {
+  return (await ask(url)).json();
+}
+
 /** Parses the server's own HTML; nothing in it runs, and what is for browsers without scripts is left out. */
 export function parse(html) {
   const page = new DOMParser().parseFromString(html, "text/html");

@@ -5,6 +5,7 @@ import { live } from "./live.js";
 import { StreamingMarkdown } from "./markdown.js";
 import { say } from "./words.js";
 
+const PATIENCE = 300_000; // ms until somebody who keeps waiting is asked again
 const RETRY = 1500; // ms between tries to fetch the final answer
 
 export class LiveAnswer {
@@ -16,6 +17,8 @@ export class LiveAnswer {
   #frame = 0;
   #ended = false;
   #leave;
+  #placed = ({ detail }) => this.#showPlace(detail);
+  #patient = 0;
   #onChange;
   #onEnd;
 
@@ -26,6 +29,7 @@ export class LiveAnswer {
     this.#shown = new StreamingMarkdown(this.#prose);
     this.#onChange = onChange;
     this.#onEnd = onEnd;
+    document.addEventListener("card-shown", this.#placed);
     this.#leave = live.follow("message", Number(element.dataset.id), (frame) => this.#receive(frame));
   }
 
@@ -37,6 +41,7 @@ export class LiveAnswer {
   drop() {
     this.#ended = true;
     this.#leave();
+    document.removeEventListener("card-shown", this.#placed);
     cancelAnimationFrame(this.#frame);
   }
 
@@ -78,6 +83,30 @@ export class LiveAnswer {
   #showState(frame) {
     if (frame.status === "streaming" && this.#stateLine?.dataset.code === "thinking") return;
     this.#stateLine?.show(frame.status, frame, beginning(frame));
+  }
+
+  #showPlace({ mine, standsStill }) {
+    const here = mine.find((entry) => entry.mine === "message" && entry.row === this.#element.dataset.id);
+    if (here) this.#stateLine?.place(here);
+    const asked = this.#element.querySelector(".stands-still");
+    if (!here || !standsStill) asked?.remove();
+    else if (!asked && Date.now() > this.#patient) this.#ask();
+  }
+
+  /** The line stands still: the person decides, and nothing happens meanwhile. */
+  #ask() {
+    const line = document.createElement("p");
+    line.className = "notice stands-still";
+    const keep = document.createElement("button");
+    keep.type = "button";
+    keep.className = "button small";
+    keep.textContent = say("keep_waiting");
+    keep.addEventListener("click", () => {
+      this.#patient = Date.now() + PATIENCE;
+      line.remove();
+    });
+    line.append(`${say("stands_still")} `, keep);
+    this.#prose.after(line);
   }
 
   #showNotice(frame) {

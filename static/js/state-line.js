@@ -27,6 +27,11 @@ class StateLine extends HTMLElement {
     clearInterval(this.#timer);
   }
 
+  /** Says where in line a queued answer is; the seconds go on. */
+  place(about) {
+    if (this.dataset.code === "queued") this.show("queued", about, this.#since);
+  }
+
   /** Shows a state; `since` is when it began, in ms. */
   show(code, about = {}, since = Date.now()) {
     const age = Date.now() - since;
@@ -44,7 +49,9 @@ class StateLine extends HTMLElement {
   }
 }
 
-function describe(code, { model = "", gb, usual }) {
+function describe(code, about) {
+  const { model = "", gb, usual } = about;
+  if (code === "queued" && about.place) return say(about.expected ? "queued_place" : "queued_place_alone", about);
   if (code !== "loading") return say(code) || say("streaming");
   const name = usual && gb ? "loading_usual" : gb ? "loading_size" : "loading";
   return say(name, { model, gb: number(gb ?? 0), usual });
