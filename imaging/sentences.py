@@ -42,11 +42,11 @@ ERRORS: dict[str, Sentence] = {
         " and try again."
     ),
     "node_failed": _(
-        "ComfyUI failed at the step \u201c%(title)s\u201d. What was finished is kept;"
+        "ComfyUI failed at the step “%(title)s”. What was finished is kept;"
         " try again, or ask the operator to look at the workflow."
     ),
     "workflow_refused": _(
-        "ComfyUI refuses the workflow at \u201c%(title)s\u201d, field \u201c%(field)s\u201d: %(reason)s."
+        "ComfyUI refuses the workflow at “%(title)s”, field “%(field)s”: %(reason)s."
         " Your description is saved; ask the operator to look at the workflow."
     ),
     "workflow_broken": _(
