@@ -1,8 +1,10 @@
 """Leases in this process's hands: claimed, renewed by one thread, checked, released.
 
 The thread listens for losses while it waits for the next renewal, so a holder hears at
-once that its lease was taken. A process that was stopped past its lease hears it as soon
-as it runs again; what it started in between it must take back itself (`Held.check`).
+once that its lease was taken. A second thread watches the clock alone: a Redis that hangs
+holds up the first, and nobody may believe in a lease whose time is over. A process that
+was stopped past its lease hears it as soon as it runs again; what it started in between
+it must take back itself (`Held.check`).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from live.redis import RedisError, client
 
 logger = logging.getLogger(__name__)
 LISTEN = 0.5  # seconds; the longest time in which a new lease waits to be listened for
+CLOCK = 0.25  # seconds between two looks at the clock while something is held
 RELEASE_TRIES = 3
 
 
@@ -95,22 +98,29 @@ class Held:
 
 
 class Keeper:
-    """The process's renewing thread; it sleeps while nothing is held."""
+    """The process's renewing thread, and its clock; they sleep while nothing is held."""
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()
         self._some = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def keep(self, held: Held) -> None:
         """Renew until `drop`."""
         with self._lock:
             self._held[held.id] = held
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
-                self._thread.start()
+            if not any(thread.is_alive() for thread in self._threads):
+                self._begin()
             self._some.set()
+
+    def _begin(self) -> None:
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for name, run in (("leases", self._run), ("leases-clock", self._watch_clock))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def drop(self, held: Held) -> None:
         with self._lock:
@@ -129,7 +139,15 @@ class Keeper:
             except Exception:  # whoever holds a lease relies on this thread
                 logger.exception("renewing leases met an error")
                 time.sleep(LISTEN)
-            self._expire()
+
+    def _watch_clock(self) -> None:
+        while True:
+            self._some.wait()
+            try:
+                self._expire()
+            except Exception:  # a call of `on_loss` that fails must not end it
+                logger.exception("telling a loss met an error")
+            time.sleep(CLOCK)
 
     def _keep_all(self) -> None:
         with contextlib.closing(client().pubsub(ignore_subscribe_messages=True)) as losses:

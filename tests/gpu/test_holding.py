@@ -1,0 +1,287 @@
+"""A lease in this process's hands: kept, lost, and taken back, over a real Redis."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from gpu import arbiter
+from gpu.arbiter import COMFYUI, OLLAMA, Held, LeaseLostError, Ticket, holding, line
+from gpu.arbiter.holding import claim, hold, let_go
+from launch.ports import free_port
+from live.redis import RedisError, client
+
+TTL, RENEW = 1.0, 0.2
+
+
+@pytest.fixture(autouse=True)
+def quick_settings() -> Iterator[None]:
+    quick = {"GPU_LEASE_TTL": TTL, "GPU_LEASE_RENEW": RENEW, "GPU_LEASE_CLAIM": 1}
+    with override_settings(**quick, GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI=False):
+        yield
+
+
+@pytest.fixture
+def granted() -> list[str]:
+    """The leases that were granted on a card that Ollama has."""
+    ids: list[str] = []
+    arbiter.send_grants_with("test", lambda _row, lease_id: ids.append(lease_id))
+    line.hand_over_with(lambda _switch, _service: None)
+    arbiter.transact("see", resident=OLLAMA)
+    return ids
+
+
+def grant(granted: list[str], row_id: int = 1) -> str:
+    assert arbiter.enqueue(Ticket("test", row_id, 0)) == "queued"
+    return granted.pop()
+
+
+def take(granted: list[str], row_id: int = 1) -> Held:
+    held = claim(grant(granted, row_id))
+    assert held
+    return held
+
+
+@contextmanager
+def as_in_life() -> Iterator[None]:
+    """Give leases their usual times."""
+    with override_settings(GPU_LEASE_TTL=15, GPU_LEASE_RENEW=5):
+        yield
+        time.sleep(holding.LISTEN + 0.1)  # the renewing thread sees that nothing is held any more
+
+
+def wait_for(true: Callable[[], object], seconds: float = 5.0) -> float:
+    """Return the seconds after which it held."""
+    begun = time.monotonic()
+    while not true():
+        assert time.monotonic() - begun < seconds, "it did not come to that"
+        time.sleep(0.005)
+    return time.monotonic() - begun
+
+
+def test_a_lease_is_claimed_once(granted: list[str]) -> None:
+    lease_id = grant(granted)
+    with hold(lease_id) as first, hold(lease_id) as second:
+        assert first
+        assert first.ticket
+        assert first.ticket.row_id == 1
+        assert second is None
+    assert not arbiter.read().leases
+    with hold(lease_id) as gone:
+        assert gone is None
+
+
+def test_of_many_claims_at_once_one_wins(granted: list[str]) -> None:
+    lease_id = grant(granted)
+    won: list[Held | None] = []
+    threads = [threading.Thread(target=lambda: won.append(claim(lease_id))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = [held for held in won if held]
+    assert len(winners) == 1
+    let_go(winners[0])
+
+
+def test_a_held_lease_is_renewed_past_its_time(granted: list[str]) -> None:
+    held = take(granted)
+    until = time.monotonic() + 2.5 * TTL
+    while time.monotonic() < until:
+        arbiter.tick()  # would take back what is over
+        time.sleep(RENEW)
+    held.check()
+    assert not held.lost
+    let_go(held)
+    assert not arbiter.read().leases
+
+
+def test_an_unclaimed_lease_is_granted_again(granted: list[str]) -> None:
+    lease_id = grant(granted)
+    time.sleep(1.05)
+    arbiter.tick()
+    again = granted.pop()
+    assert again != lease_id
+    assert claim(lease_id) is None
+    held = claim(again)
+    assert held
+    let_go(held)
+
+
+def test_a_loss_is_told_at_once(granted: list[str]) -> None:
+    told: list[float] = []
+    with as_in_life():  # no renewal comes to help
+        held = take(granted)
+        held.on_loss(lambda: told.append(time.monotonic()))
+        wait_for(is_listened_for)
+        assert arbiter.transact("wish", service=COMFYUI, force=True).answer == "asked"
+        assert wait_for(lambda: told) < 1.0
+        assert held.lost
+        with pytest.raises(LeaseLostError):
+            held.check()
+        let_go(held)
+    assert len(told) == 1
+
+
+def test_a_lease_that_is_new_to_a_listening_process_is_heard_of_too(granted: list[str]) -> None:
+    with as_in_life():
+        first, second = take(granted, 1), take(granted, 2)
+        wait_for(is_listened_for)
+        arbiter.transact("wish", service=COMFYUI, force=True)
+        assert wait_for(lambda: first.lost and second.lost) < 1.0
+        let_go(first)
+        let_go(second)
+
+
+def is_listened_for() -> bool:
+    return bool(client().pubsub_numsub(line.loss_channel())[0][1])
+
+
+def test_whoever_asks_after_the_loss_hears_of_it_too(granted: list[str]) -> None:
+    held, told = take(granted), threading.Event()
+    arbiter.transact("wish", service=COMFYUI, force=True)
+    with pytest.raises(LeaseLostError):
+        held.check()  # finds out by itself
+    held.on_loss(told.set)
+    assert told.is_set()
+    let_go(held)
+
+
+def test_what_was_lost_releases_nothing(granted: list[str]) -> None:
+    held = take(granted)
+    arbiter.transact("wish", service=COMFYUI, force=True)
+    before = arbiter.read()
+    let_go(held)
+    after = arbiter.read()
+    assert (after.used, after.switch) == (before.used, before.switch)
+
+
+def test_an_emptied_redis_takes_the_lease_back(granted: list[str]) -> None:
+    held = take(granted)
+    client().flushdb()
+    wait_for(lambda: arbiter.read().leases)
+    assert [lease.id for lease in arbiter.read().leases] == [held.id]
+    held.check()
+    assert not held.lost
+    assert arbiter.read().resident == OLLAMA
+    let_go(held)
+    assert not arbiter.read().leases
+
+
+def test_an_emptied_redis_does_not_take_back_what_another_has_got_meanwhile(granted: list[str]) -> None:
+    with as_in_life():
+        held = take(granted)
+        client().flushdb()
+        arbiter.transact("see", resident=COMFYUI)
+        arbiter.enqueue(Ticket("test", 2, 0, service=COMFYUI, stage="draw"))
+        assert granted
+        with pytest.raises(LeaseLostError):
+            held.check()
+        let_go(held)
+    assert [lease.id for lease in arbiter.read().leases] == granted
+
+
+def test_a_release_charges_what_was_held_or_what_the_holder_says(granted: list[str]) -> None:
+    charged: list[tuple[float, float]] = []
+
+    def note(_ticket: Ticket, used: float, wall: float) -> None:
+        charged.append((used, wall))
+
+    before = list(holding._notes)
+    holding.note_releases_with(note)
+    try:
+        with hold(grant(granted, 1)):
+            time.sleep(0.1)
+        with hold(grant(granted, 2)) as held:
+            assert held
+            held.used = 7.0
+    finally:
+        holding._notes[:] = before
+    (used, wall), (told, _) = charged
+    assert used == wall
+    assert used >= 0.1
+    assert told == 7.0
+
+
+class OwnRedis:
+    """A Redis of the test's own, which it may stop; this process uses it meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        options = {"port": self.port, "bind": "127.0.0.1", "dir": folder, "save": ""}
+        self._command = [
+            "redis-server",
+            *(str(word) for name in options for word in (f"--{name}", options[name])),
+        ]
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+
+    def back(self) -> None:
+        """Run again, whatever was done to it."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+        else:
+            self.start()
+        wait_for(answers)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    redis = OwnRedis(tmp_path)
+    with override_settings(REDIS_URL=f"redis://127.0.0.1:{redis.port}/0"):
+        forget_connections()
+        wait_for(answers)
+        yield redis
+    time.sleep(holding.LISTEN + 0.2)  # the renewing thread lets go of it
+    forget_connections()
+    redis.end()
+
+
+def forget_connections() -> None:
+    client.cache_clear()
+    line._script.cache_clear()
+
+
+def answers() -> bool:
+    try:
+        return bool(client().ping())
+    except RedisError:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["gone", "hanging"])
+def test_without_redis_a_lease_holds_until_its_time_is_over(
+    own_redis: OwnRedis, granted: list[str], how: signal.Signals
+) -> None:
+    told = threading.Event()
+    arbiter.transact("see", resident=OLLAMA)
+    held = take(granted)
+    held.on_loss(told.set)
+    time.sleep(2 * RENEW)
+    own_redis.process.send_signal(how)
+    away = time.monotonic()
+    assert told.wait(5)
+    assert TTL - RENEW - 0.1 < time.monotonic() - away < TTL + 1.0
+    own_redis.back()
+    with pytest.raises(LeaseLostError):
+        held.check()  # too old to be sure of, whatever Redis says now
+    let_go(held)
+    arbiter.transact("see", resident=OLLAMA)
+    with hold(grant(granted, 2)) as again:
+        assert again
+        time.sleep(2 * TTL)
+        again.check()
