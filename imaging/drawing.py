@@ -223,9 +223,7 @@ class Drawing:
         """Take back what ComfyUI shall not draw for us; a worker that leaves lets the next one find it."""
         if self.running.ends_as == End.LEAVING and not self.lease.lost:
             return
-        row = GeneratedImage.objects.select_related("job").filter(pk=image.pk).first()
-        adopted = row and row.job.claim not in (None, self.running.claim) and row.prompt_id == image.prompt_id
-        if image.status == Status.NEW or adopted:
+        if image.status == Status.NEW or self._is_looked_after(image):
             return
         self._cancel(image)
         if self.running.ends_as != End.CANCELLED:
@@ -233,6 +231,13 @@ class Drawing:
                 self.running.save_image(image, status=Status.NEW, prompt_id=uuid.uuid4())
             except EndedError:
                 return  # the row is another's, who sees that the prompt was taken back
+
+    def _is_looked_after(self, image: GeneratedImage) -> bool:
+        """Return whether another worker has the same prompt in hand, or has had it to its end."""
+        row = GeneratedImage.objects.select_related("job").filter(pk=image.pk).first()
+        if row is None or row.prompt_id != image.prompt_id:
+            return False
+        return row.status == Status.DONE or row.job.claim not in (None, self.running.claim)
 
     def _cancel(self, image: GeneratedImage) -> None:
         try:

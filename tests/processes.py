@@ -26,6 +26,7 @@ import requests
 
 from launch import procfile
 from launch.ports import free_port
+from tests.standins.comfyui import ScriptedComfyUI
 from tests.standins.ollama import ScriptedOllama
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,6 +95,10 @@ class App:
             self.held.add(name)
         os.killpg(self.processes[name].pid, signal.SIGKILL)
         self.processes[name].wait()
+
+    def signal(self, name: str, number: int) -> None:
+        """Stop a process where it stands, or let it go on."""
+        os.killpg(self.processes[name].pid, number)
 
     def terminate(self, name: str) -> None:
         """Ask a process to go, as a restart does; returns when it has gone."""
@@ -187,8 +192,10 @@ def _ready(app: App) -> bool | None:
 
 
 @contextmanager
-def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
-    """Yield the ready app; everything ends after."""
+def running_app(
+    *, host: str = "127.0.0.1", comfyui: ScriptedComfyUI | None = None, **settings: str
+) -> Iterator[App]:
+    """Yield the ready app; everything ends after. `comfyui` draws its pictures."""
     with ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         ollama = ends.enter_context(ScriptedOllama())
@@ -206,6 +213,7 @@ def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
             "DJANGO_SECRET_KEY": "a key that only the tests know, fifty letters long.",
             "JWT_SECRET": "another one for tokens, thirty-two letters",
             "SIGNUP_POLICY": "open",
+            **({"COMFYUI_URL": comfyui.url} if comfyui else {}),
             **QUICK,
             **settings,
         }
