@@ -78,6 +78,14 @@ local function find(held_id)
   end
 end
 
+-- What its holder has claimed; a card that lost the claim and kept the lease learns of it.
+local function find_of(told)
+  local held, claimed_at = find(told.id), told.claimed_at or 0
+  if not held then return nil end
+  if held.claimed_at == 0 then held.claimed_at = claimed_at end
+  if held.claimed_at == claimed_at then return held end
+end
+
 local function lease_of(id)
   for _, lease in ipairs(card.leases) do
     if ticket_id(lease.ticket) == id then return lease end
@@ -203,16 +211,17 @@ end
 function ops.renew(given)
   answer = {}
   for _, told in ipairs(given.held) do
-    local held = find(told.id) or adopt(told)
+    local held = find_of(told) or adopt(told)
     if held then held["until"] = now + rules.ttl else answer[#answer + 1] = told.id end
   end
 end
 
-function ops.check(given) answer = (find(given.held.id) or adopt(given.held)) ~= nil end
+function ops.check(given) answer = (find_of(given.held) or adopt(given.held)) ~= nil end
 
 function ops.release(given)
-  local lease = find(given.lease_id)
-  answer = lease ~= nil and lease.ticket ~= nil
+  local lease, claimed_at = find(given.lease_id), given.claimed_at or 0
+  local others = lease and claimed_at > 0 and lease.claimed_at > 0 and lease.claimed_at ~= claimed_at
+  answer = lease ~= nil and lease.ticket ~= nil and not others
   if answer then
     finish(lease, given.used)
     tell("released", {ticket = ticket_id(lease.ticket), used = given.used, stage = lease.ticket.stage})

@@ -230,7 +230,8 @@ def let_go(held: Held) -> None:
     used = wall if held.used is None else held.used
     for attempt in range(RELEASE_TRIES):
         try:
-            transact("release", lease_id=held.id, used=int(used * 1000))
+            claimed_at = held.known["claimed_at"]
+            transact("release", lease_id=held.id, used=int(used * 1000), claimed_at=claimed_at)
             break
         except RedisError:
             time.sleep(0.1 * 2**attempt)

@@ -125,7 +125,7 @@ def renew(step: Step, held: Sequence[dict[str, Any]]) -> None:
     """Keep what is still held, as its holders know it; answers the ids that are lost."""
     lost = []
     for told in held:
-        found = _find(step.card, told["id"]) or _adopt(step, told)
+        found = _find_of(step.card, told) or _adopt(step, told)
         if found is None:
             lost.append(told["id"])
         else:
@@ -135,7 +135,7 @@ def renew(step: Step, held: Sequence[dict[str, Any]]) -> None:
 
 def check(step: Step, held: dict[str, Any]) -> None:
     """Answers whether it is still held."""
-    step.answer = (_find(step.card, held["id"]) or _adopt(step, held)) is not None
+    step.answer = (_find_of(step.card, held) or _adopt(step, held)) is not None
 
 
 def _adopt(step: Step, told: dict[str, Any]) -> Lease | None:
@@ -169,9 +169,11 @@ def _collide(other: Lease, lease: Lease) -> bool:
     return other.ticket.id == lease.ticket.id or other.service != lease.service
 
 
-def release(step: Step, lease_id: str, used: int) -> None:
-    """End a lease; `used` are its milliseconds of the card. A lost one changes nothing."""
+def release(step: Step, lease_id: str, used: int, claimed_at: int = 0) -> None:
+    """End a lease; `used` are its milliseconds of the card. What is lost or another's changes nothing."""
     lease = next((lease for lease in step.card.leases if lease.id == lease_id), None)
+    if lease and claimed_at and lease.claimed_at not in (0, claimed_at):
+        lease = None
     step.answer = lease is not None
     if lease:
         _end(step, lease, used)
@@ -338,6 +340,19 @@ def _find(card: Card, held_id: str) -> Lease | Switch | None:
     if card.switch and card.switch.id == held_id:
         return card.switch
     return next((lease for lease in card.leases if lease.id == held_id), None)
+
+
+def _find_of(card: Card, told: dict[str, Any]) -> Lease | Switch | None:
+    """Return what its holder has claimed.
+
+    A Redis that lost its last second may have lost the claim and kept the lease, and brings
+    the task again: whoever tells of a claim first has it, and the other has lost.
+    """
+    found, claimed_at = _find(card, told["id"]), told.get("claimed_at", 0)
+    if found is None:
+        return None
+    found.claimed_at = found.claimed_at or claimed_at
+    return found if found.claimed_at == claimed_at else None
 
 
 def _end(step: Step, lease: Lease, used: int) -> None:

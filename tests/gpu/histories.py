@@ -62,6 +62,7 @@ def _claim(card: Card, chance: random.Random) -> tuple[str, dict[str, Any]]:
 def _known(card: Card, chance: random.Random) -> dict[str, Any]:
     """Return a lease or a switch as its holder knows it; the card may never have known it."""
     choices: list[dict[str, Any]] = [asdict(lease) for lease in card.leases] * 2
+    choices += [{**asdict(lease), "claimed_at": START + 1} for lease in card.leases]
     if card.switch:
         choices.append(asdict(card.switch))
     stage = chance.choice([CHAT, DRAW])
@@ -80,7 +81,9 @@ def _check(card: Card, chance: random.Random) -> tuple[str, dict[str, Any]]:
 
 
 def _release(card: Card, chance: random.Random) -> tuple[str, dict[str, Any]]:
-    return "release", {"lease_id": _held(card, chance), "used": chance.randint(0, 200_000)}
+    claims = [0, START + 1, *(lease.claimed_at for lease in card.leases)]
+    used, claimed_at = chance.randint(0, 200_000), chance.choice(claims)
+    return "release", {"lease_id": _held(card, chance), "used": used, "claimed_at": claimed_at}
 
 
 def _switched(card: Card, chance: random.Random) -> tuple[str, dict[str, Any]]:

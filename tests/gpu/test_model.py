@@ -99,7 +99,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=FEW)
     def a_task_is_delivered_twice(self, which: int) -> None:
         if worker := self._worker(which, claimed=True):
-            self.world.claim(worker)
+            self.world.deliver_again(worker)
 
     @rule(which=FEW)
     def a_task_is_lost(self, which: int) -> None:
@@ -134,7 +134,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def what_nobody_waits_for_ends(self) -> None:
-        held = {worker.id for worker in self.world.workers}
+        held = {worker.work for worker in self.world.workers}
         self.world.services[COMFYUI].computing &= held
 
     # Switchers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from gpu.arbiter.state import (
@@ -73,7 +75,7 @@ def test_a_lease_that_is_not_renewed_ends_and_an_old_hand_is_refused() -> None:
     table.ask(CHAT)
     lease = table.card.leases[0]
     table.do("claim", held_id=lease.id)
-    known = {"id": lease.id, "token": lease.token, "ticket": vars(lease.ticket)}
+    known = asdict(table.card.leases[0])
     table.now += table.rules.ttl - 1
     assert table.do("renew", held=[known]) == []
     table.wait(table.rules.ttl)
@@ -89,6 +91,32 @@ def test_what_an_expired_lease_held_is_charged() -> None:
     table.do("claim", held_id=table.card.leases[0].id)
     table.wait(20_000)
     assert table.card.used[str(ALICE)].ms == 20_000
+
+
+def test_a_redis_that_lost_a_claim_and_brings_the_task_again_has_one_holder() -> None:
+    table = Table()
+    table.ask(CHAT)
+    before = table.card
+    lease_id = before.leases[0].id
+    table.do("claim", held_id=lease_id)
+    first = asdict(table.card.leases[0])
+    table.card, table.now = before, table.now + 1_500
+    table.do("claim", held_id=lease_id)
+    second = asdict(table.card.leases[0])
+    assert table.do("check", held=first) is False
+    assert table.do("release", lease_id=lease_id, used=5, claimed_at=first["claimed_at"]) is False
+    assert table.do("check", held=second) is True
+
+
+def test_a_redis_that_lost_a_claim_learns_of_it_from_the_holder() -> None:
+    table = Table()
+    table.ask(CHAT)
+    before = table.card
+    table.do("claim", held_id=before.leases[0].id)
+    held = asdict(table.card.leases[0])
+    table.card, table.now = before, table.now + 1_500
+    assert table.do("renew", held=[held]) == []
+    assert table.do("claim", held_id=held["id"]) is False
 
 
 def test_a_row_asked_for_again_while_it_runs_has_another_turn_after() -> None:

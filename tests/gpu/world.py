@@ -7,7 +7,7 @@ what the services really hold and compute, not by what the card believes.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gpu.arbiter.rules import Step, apply
@@ -56,6 +56,11 @@ class Holder:
     @property
     def id(self) -> str:
         return self.held.id
+
+    @property
+    def work(self) -> str:
+        """Return what a service computes for this holder."""
+        return f"{self.id} claimed at {self.held.claimed_at}"
 
     @property
     def known(self) -> dict[str, Any]:
@@ -107,12 +112,23 @@ class World:
 
     def claim(self, worker: Holder) -> None:
         """Have a sent task begin; delivered twice it begins once."""
-        taken = self.do("claim", held_id=worker.id).answer
-        assert not (taken and worker.claimed), "a lease was claimed twice"
-        if taken:
-            worker.claimed, worker.renewed = True, self.now
-        elif not worker.claimed:
+        if not self._take(worker):
             self.workers.remove(worker)
+
+    def _take(self, holder: Holder) -> bool:
+        """Claim; the holder then knows what it holds as the card does."""
+        if self.do("claim", held_id=holder.id).answer:
+            found = next(held for held in self.held() if held.id == holder.id)
+            holder.held, holder.claimed, holder.renewed = replace(found), True, self.now
+        return holder.claimed
+
+    def deliver_again(self, worker: Holder) -> None:
+        """Deliver a task twice: it begins once, unless Redis has forgotten that it began."""
+        known = self.knows(worker)
+        again = Holder(replace(worker.held, claimed_at=0))
+        if self._take(again):
+            assert not known, "a lease was claimed twice"
+            self.workers.append(again)
 
     def start(self, worker: Holder) -> None:
         """Ask whether the lease is still held, then have the service compute."""
@@ -121,7 +137,7 @@ class World:
 
     def is_held(self, holder: Holder) -> bool:
         """Return what `check` says; a holder that could not renew in time knows without asking."""
-        known, forgotten = self.knows(holder.id), self._has_forgotten(holder)
+        known, forgotten = self.knows(holder), self._has_forgotten(holder)
         if forgotten and self._is_late(holder):
             held = False
         else:
@@ -135,20 +151,22 @@ class World:
         return self.now - holder.renewed > self.rules.ttl
 
     def _has_forgotten(self, holder: Holder) -> bool:
-        """Return whether Redis came back without this lease, which then only its holder's clock can end."""
-        return not self.card.born <= holder.held.token <= self.card.token
+        """Return whether Redis came back without this lease or its claim: only the holder's clock ends it."""
+        unclaimed = any(held.id == holder.id and not held.claimed_at for held in self.held())
+        return unclaimed or not self.card.born <= holder.held.token <= self.card.token
 
     def _compute(self, worker: Holder) -> None:
         assert isinstance(worker.held, Lease)
         service = self.services[worker.held.service]
         service.loaded = True
-        service.computing.add(worker.id)
+        service.computing.add(worker.work)
 
     def finish(self, worker: Holder) -> None:
         """Have the work end and the lease be released."""
         self._hang_up(worker)
         self.workers.remove(worker)
-        self.do("release", lease_id=worker.id, used=max(0, self.now - worker.renewed))
+        used = max(0, self.now - worker.renewed)
+        self.do("release", lease_id=worker.id, used=used, claimed_at=worker.held.claimed_at)
 
     def die(self, holder: Holder) -> None:
         """Have the process end without a word; ComfyUI goes on computing, Ollama notices."""
@@ -156,14 +174,14 @@ class World:
             self.switchers.remove(holder)
             return
         self.workers.remove(holder)
-        self.services[OLLAMA].computing.discard(holder.id)
+        self.services[OLLAMA].computing.discard(holder.work)
 
     def wake(self, holder: Holder) -> None:
         """Have a stopped process go on: with the call that it was about to make, and only then it asks."""
         holder.stopped = False
         if holder.about_to_call:
             holder.about_to_call = False
-            if not self.knows(holder.id):
+            if not self.knows(holder):
                 self.disturbed = True  # it slips through, and is taken back below
             self._compute(holder)
         self.is_held(holder)
@@ -188,14 +206,12 @@ class World:
 
     def _hang_up(self, holder: Holder) -> None:
         for service in self.services.values():
-            service.computing.discard(holder.id)
+            service.computing.discard(holder.work)
 
     # What switchers do
 
     def claim_switch(self, switcher: Holder) -> None:
-        if self.do("claim", held_id=switcher.id).answer:
-            switcher.claimed, switcher.renewed = True, self.now
-        elif not switcher.claimed:
+        if not self._take(switcher):
             self.switchers.remove(switcher)
 
     def switch(self, switcher: Holder) -> None:
@@ -254,10 +270,14 @@ class World:
 
     # What must hold
 
-    def knows(self, held_id: str) -> bool:
-        """Return whether the card has this lease or switch."""
-        switch = self.card.switch
-        return any(lease.id == held_id for lease in self.card.leases) or bool(switch and switch.id == held_id)
+    def held(self) -> list[Lease | Switch]:
+        """Return what the card says is held or granted."""
+        return [*self.card.leases, *([self.card.switch] if self.card.switch else [])]
+
+    def knows(self, holder: Holder) -> bool:
+        """Return whether the card has this claim."""
+        found = (held for held in self.held() if held.id == holder.id)
+        return any(held.claimed_at == holder.held.claimed_at for held in found)
 
     def _check_grant(self, lease: Lease) -> None:
         self._check_token(lease.token)
