@@ -14,15 +14,17 @@ import uuid
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
+from accounts.errors import AppError
 from gpu import arbiter, endpoints
 from gpu.services import errors
 from gpu.services.comfyui import ComfyUI, Event, Events, Finished, Output
 from gpu.services.wire import HungUpError
 from imaging import composing, metadata, seeds, storage
 from imaging.failing import PictureError, failed
-from imaging.models import GeneratedImage, ImageJob
+from imaging.models import GeneratedImage, ImageJob, StoredFile
 from imaging.running import End, EndedError, Running, persist
 from imaging.telling import Teller
 from imaging.thinking import source_file
@@ -57,7 +59,9 @@ def prepare_images(running: Running) -> list[GeneratedImage]:
 
     def make() -> None:
         with transaction.atomic():
-            running.save(attempts=job.attempts)  # locks the row, and proves that it is still ours
+            # Locks the row, and proves that it is still ours.
+            if not ImageJob.objects.held_by(running.claim).update(attempts=F("attempts")):
+                raise EndedError(End.LOST)
             if not job.images.exists():
                 chosen = seeds.for_variants(job.seed, job.variants)
                 GeneratedImage.objects.bulk_create(
@@ -144,9 +148,8 @@ class Drawing:
         except ENDINGS:
             self._take_back(image)
             raise
-        except PictureError as error:
-            if error.code == "comfyui_timeout":
-                self._cancel(image)
+        except (PictureError, errors.ServiceError):
+            self._cancel(image)
             raise
         if finished.state == "failed":
             logger.warning("picture %s failed in ComfyUI: %s", self.running.job_id, finished.failure)
@@ -258,7 +261,7 @@ class Drawing:
             png, width, height = metadata.as_png(self._download(output))
         except ValueError as error:
             raise PictureError("output_unreadable") from error
-        file = storage.save(metadata.write_into(png, metadata.facts(self.job, image)))
+        file = self._store(metadata.write_into(png, metadata.facts(self.job, image)))
         self.running.save_image(
             image,
             status=Status.DONE,
@@ -269,6 +272,13 @@ class Drawing:
             numbers={"seconds": round(seconds, 2)},
         )
         self.teller.image(image)
+
+    def _store(self, data: bytes) -> StoredFile:
+        try:
+            return persist(lambda: storage.save(data))
+        except (AppError, OSError) as error:
+            logger.exception("a finished picture could not be stored")
+            raise PictureError("not_stored") from error
 
     def _download(self, output: Output) -> bytes:
         while True:

@@ -51,6 +51,10 @@ class StoredFile(models.Model):
     def __str__(self) -> str:
         return self.sha256[:12]
 
+    def url(self, variant: str = "original") -> str:
+        """Return where the file, or a thumbnail of that many pixels, is served."""
+        return f"/media/{self.sha256}/{variant}"
+
 
 class SourcePictureQuerySet(models.QuerySet["SourcePicture"]):
     """Uploads as people see them."""

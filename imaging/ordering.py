@@ -281,8 +281,7 @@ def _words_without_a_model(job: ImageJob) -> dict[str, Any]:
     """Return what the words become when no language model is there to ask; {} when one is."""
     if job.status != Status.QUEUED or snapshot.read().state not in (snapshot.DOWN, snapshot.NO_MODELS):
         return {}
-    after = Status.REVIEWING if job.prompt_first else Status.WAITING
-    return {"status": after, **thinking.in_own_words(job, "no_ollama")}
+    return thinking.without_a_model(job, "no_ollama")
 
 
 def _store_messages(user: Any, chat: Chat, order: Order, client_id: UUID | None) -> Message:

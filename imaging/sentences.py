@@ -59,6 +59,10 @@ ERRORS: dict[str, Sentence] = {
     ),
     "no_output": _("ComfyUI ended without a picture. Your description is saved; try again."),
     "output_unreadable": _("What ComfyUI drew is no picture that can be read. Try again."),
+    "not_stored": _(
+        "The picture was drawn but could not be stored, most likely because the disk is full."
+        " What was finished before is kept; tell the admin, then try again."
+    ),
     "source_gone": _("The picture to start from is no longer there. Choose another one and try again."),
     "worker_lost": _(
         "The app was restarted several times while it worked on this picture. What was finished is kept;"

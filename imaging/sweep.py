@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from gpu import arbiter, endpoints
+from gpu import arbiter, endpoints, snapshot
 from gpu.services.comfyui import ComfyUI
 from gpu.services.errors import ServiceError
-from imaging import ending, ordering, storage
+from imaging import ending, ordering, storage, thinking
 from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
 from imaging.tickets import ticket_of
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 Status = ImageJob.Status
 MOST_ATTEMPTS = 5  # at one stage: a job that kills its workers must not do so for ever
 KEPT_DELETED = timedelta(days=30)
+WORDS_PATIENCE = 60.0  # seconds without an Ollama until a picture goes on without one
 YOUNG = timedelta(hours=1)  # a file may be stored a moment before the row that refers to it
 ORPHANS_EVERY = 6 * 3600.0  # seconds
 WAITING = (*ImageJob.THINKING, *ImageJob.DRAWING)
@@ -30,6 +31,7 @@ def sweep() -> None:
     """Do all that must not wait; idempotent, so any number of processes may sweep. Raises RedisError."""
     take_back()
     end_cancelled()
+    go_without_words()
     send_again()
 
 
@@ -71,6 +73,22 @@ def _take_back_prompts(job: ImageJob) -> None:
             ComfyUI(endpoints.find_comfyui().url).cancel(str(image.prompt_id))
     except ServiceError as error:
         logger.warning("a cancelled prompt could not be taken back from ComfyUI: %s", error)
+
+
+def go_without_words() -> None:
+    """Let the jobs be drawn from the person's own words for which no Ollama has come for a while."""
+    if snapshot.read().state not in (snapshot.DOWN, snapshot.NO_MODELS):
+        return
+    before = timezone.now() - timedelta(seconds=WORDS_PATIENCE)
+    for job in ImageJob.objects.unclaimed(*ImageJob.THINKING).filter(sent_at__lt=before, cancelled_at=None):
+        mine = ImageJob.objects.filter(pk=job.pk, status=job.status, claim=None, sent_at=job.sent_at)
+        results = thinking.without_a_model(job, "no_ollama")
+        if mine.update(**results, sent_at=timezone.now()):
+            logger.warning("picture %s goes on without a language model", job.pk)
+            arbiter.cancel("think", job.pk)
+            job.refresh_from_db()
+            if job.status == Status.WAITING:
+                arbiter.enqueue(ticket_of(job))
 
 
 def send_again() -> None:

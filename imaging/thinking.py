@@ -64,12 +64,17 @@ def _hand_on(running: Running, **results: Any) -> None:
         arbiter.enqueue(ticket_of(job))
 
 
-def in_own_words(job: ImageJob, notice: str = "") -> dict[str, Any]:
-    """Return the results of all stages of words as they are without any model."""
-    notices = [notice] if notice else []
+def without_a_model(job: ImageJob, notice: str) -> dict[str, Any]:
+    """Return a job's row as it goes on when no model can be asked; finished stages keep their results."""
+    after = Status.REVIEWING if job.prompt_first else Status.WAITING
     change = shaping.USUAL_CHANGE if job.changes_a_picture else ""
-    chosen = shaping.settings_for(change=change, strength=job.strength, denoise=job.denoise)
-    return {"prompt": _own_words(job), "change": change, "settings": chosen, "notices": notices}
+    return {
+        "status": after,
+        "prompt": job.prompt or _own_words(job),
+        "change": change,
+        "settings": shaping.settings_for(change=change, strength=job.strength, denoise=job.denoise),
+        "notices": [*job.notices, notice],
+    }
 
 
 def _own_words(job: ImageJob) -> str:

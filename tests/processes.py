@@ -26,7 +26,6 @@ import requests
 
 from launch import procfile
 from launch.ports import free_port
-from tests.standins.comfyui import ScriptedComfyUI
 from tests.standins.ollama import ScriptedOllama
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -192,10 +191,8 @@ def _ready(app: App) -> bool | None:
 
 
 @contextmanager
-def running_app(
-    *, host: str = "127.0.0.1", comfyui: ScriptedComfyUI | None = None, **settings: str
-) -> Iterator[App]:
-    """Yield the ready app; everything ends after. `comfyui` draws its pictures."""
+def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
+    """Yield the ready app; everything ends after."""
     with ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         ollama = ends.enter_context(ScriptedOllama())
@@ -213,7 +210,6 @@ def running_app(
             "DJANGO_SECRET_KEY": "a key that only the tests know, fifty letters long.",
             "JWT_SECRET": "another one for tokens, thirty-two letters",
             "SIGNUP_POLICY": "open",
-            **({"COMFYUI_URL": comfyui.url} if comfyui else {}),
             **QUICK,
             **settings,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -279,6 +280,12 @@ def test_a_source_that_is_gone_is_told(studio: Studio, alice: User) -> None:
     ImageJob.objects.filter(pk=job.pk).update(source=None)
     studio.work()
     failed(job, "source_gone")
+
+
+def test_a_folder_that_takes_no_file_is_told(studio: Studio, alice: User, tmp_path: Path) -> None:
+    (tmp_path / "no folder").write_text("a file in the way")
+    with override_settings(IMAGE_STORAGE_PATH=tmp_path / "no folder"):
+        assert "disk" in failed(studio.drawn(alice), "not_stored").error
 
 
 @pytest.mark.parametrize("fault", [Fault.DIES, Fault.DIES_LATE])

@@ -111,7 +111,7 @@ class Stage:
 def whole() -> Iterator[Stage]:
     with ScriptedComfyUI() as comfyui:
         models = {"OLLAMA_VISION_MODEL": "smollm2-vision:135m", "COMFYUI_TIMEOUT": "20"}
-        with running_app(comfyui=comfyui, GPU_HANDOFF="none", **models, **LEASES) as app:
+        with running_app(COMFYUI_URL=comfyui.url, GPU_HANDOFF="none", **models, **LEASES) as app:
             yield Stage(app, comfyui, app.person("alice"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from gpu import arbiter
+from gpu import arbiter, snapshot
 from imaging import ordering, sweep, tickets
 from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
 from live.redis import client
@@ -82,6 +82,31 @@ def test_what_waits_for_nobody_is_not_sent_again(studio: Studio, alice: User, st
     sweep.sweep()
     assert studio.grants == []
     assert fresh(job).status == status
+
+
+@pytest.mark.parametrize(("status", "prompt"), [("queued", "рыжая лиса в снегу"), ("shaping", "Kept words.")])
+def test_words_are_done_without_when_no_ollama_comes_back(
+    studio: Studio, alice: User, status: str, prompt: str
+) -> None:
+    job = left_behind(
+        studio, alice, status, heartbeat_at=None, prompt="Kept words." if status == "shaping" else ""
+    )
+    ImageJob.objects.filter(pk=job.pk).update(claim=None, sent_at=LONG_AGO)
+    studio.ollama.stop()
+    snapshot.refresh()
+    sweep.sweep()
+    assert [grant[0] for grant in studio.grants] == ["draw"]
+    studio.work()
+    job = fresh(job)
+    assert (job.status, job.prompt, job.notices) == ("done", prompt, ["no_ollama"])
+
+
+def test_an_ollama_that_was_away_for_a_moment_is_waited_for(studio: Studio, alice: User) -> None:
+    job = studio.order(alice)
+    studio.ollama.stop()
+    snapshot.refresh()
+    sweep.sweep()
+    assert fresh(job).status == "queued"
 
 
 def test_the_line_keeps_only_what_is_still_wanted(studio: Studio, alice: User) -> None:
