@@ -36,11 +36,17 @@ def _event(frame: log.Frame) -> bytes:
     return f"{name}event: {frame['type']}\ndata: {log.encode(frame)}\n\n".encode()
 
 
+def respond_over(*frames: log.Frame) -> Any:
+    """Return these frames as the whole stream of something that is over."""
+    body = b"".join(_event(frame) for frame in frames)
+    response = HttpResponse(body, content_type="text/event-stream; charset=utf-8")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def respond_ended(identity: object, content: str, status: str) -> Any:
     """Return the events of something that is over: its whole text, then its end."""
     named = {"kind": "message", "id": identity}
     text = {**named, "type": "text", "offset": 0, "text": content}
     end = {**named, "type": "end", "status": status}
-    response = HttpResponse(_event(text) + _event(end), content_type="text/event-stream; charset=utf-8")
-    response["Cache-Control"] = "no-store"
-    return response
+    return respond_over(text, end)

@@ -19,12 +19,14 @@ urlpatterns = [
     path("api/auth/", include("accounts.api.urls")),
     path("api/", include("gpu.api.urls")),
     path("api/", include("chats.api.urls")),
+    path("api/", include("imaging.api.urls")),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", api_docs.docs, name="docs"),
     re_path(r"^redoc/?$", api_docs.redoc, name="redoc"),
     path("", include("accounts.urls")),
     path("", include("gpu.urls")),
     path("", include("chats.urls")),
+    path("", include("imaging.urls")),
 ]
 
 handler400 = "accounts.error_pages.bad_request"

@@ -1,0 +1,69 @@
+"""Pictures as JSON (DESIGN: `GET /api/image/{message_id}`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Prefetch
+
+from imaging.models import GeneratedImage, ImageJob, StoredFile
+
+
+def with_images(jobs: Any) -> Any:
+    """Return the jobs with what `describe` reads, in a constant number of queries."""
+    images = GeneratedImage.objects.filter(deleted_at=None).select_related("file")
+    return jobs.select_related("chat", "message").prefetch_related(
+        Prefetch("images", images, to_attr="shown")
+    )
+
+
+def image_url(file: StoredFile, variant: str = "original") -> str:
+    """Return where a file is served."""
+    return f"/media/{file.sha256}/{variant}"
+
+
+def describe(job: ImageJob) -> dict[str, Any]:
+    """Return a job that came through `with_images`."""
+    return {
+        "message_id": job.message_id,
+        "job_id": job.pk,
+        "chat_id": job.chat_id,
+        "kind": job.kind,
+        "status": job.status,
+        "stage": job.stage,
+        "error_code": job.error_code,
+        "error": job.error,
+        "notices": job.notice_lines,
+        "description": job.description,
+        "vision_description": job.vision_text,
+        "prompt": job.prompt,
+        "negative_prompt": job.negative,
+        "settings": job.settings,
+        "model": job.model_name,
+        "workflow_hash": job.workflow_hash,
+        "width": job.width,
+        "height": job.height,
+        "batch_count": job.variants,
+        "created_at": job.created_at,
+        "finished_at": job.finished_at,
+        "images": images(job.shown),  # type: ignore[attr-defined]
+    }
+
+
+def images(shown: Sequence[GeneratedImage]) -> list[dict[str, Any]]:
+    """Return the finished variants."""
+    return [
+        {
+            "id": image.pk,
+            "index": image.index,
+            "seed": image.seed,
+            "width": image.width,
+            "height": image.height,
+            "url": image_url(image.file),
+            "thumb_url": image_url(image.file, "768"),
+            "chosen": image.chosen,
+        }
+        for image in shown
+        if image.file
+    ]

@@ -1,0 +1,18 @@
+"""The API's addresses, with and without a trailing slash."""
+
+from __future__ import annotations
+
+from django.urls import re_path
+
+from imaging.api import views
+
+MESSAGE = r"^image/(?P<message_id>\d{1,18})"
+
+urlpatterns = [
+    re_path(r"^image/?$", views.Images.as_view(), name="api_images"),
+    re_path(r"^image/generate/?$", views.Generate.as_view(), name="api_image_generate"),
+    re_path(r"^image/generate/stream/?$", views.GenerateStream.as_view(), name="api_image_stream"),
+    re_path(rf"{MESSAGE}/?$", views.OneImage.as_view(), name="api_image"),
+    re_path(rf"{MESSAGE}/events/?$", views.Events.as_view(), name="api_image_events"),
+    re_path(rf"{MESSAGE}/cancel/?$", views.Cancel.as_view(), name="api_image_cancel"),
+]
