@@ -7,8 +7,10 @@ gone, is no error: there is simply nothing to read, and that is said once.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -18,14 +20,27 @@ import pynvml
 
 logger = logging.getLogger(__name__)
 INDEX = 0
+LONGEST_NAME = 60  # characters
 # Errors after which the handle is of no more use: the library is set up anew at the next look.
 LOST = (
     pynvml.NVML_ERROR_UNINITIALIZED,
     pynvml.NVML_ERROR_GPU_IS_LOST,
+    pynvml.NVML_ERROR_RESET_REQUIRED,
     pynvml.NVML_ERROR_DRIVER_NOT_LOADED,
     pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
     pynvml.NVML_ERROR_UNKNOWN,
 )
+CODES = {
+    pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no_library",
+    pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "no_driver",
+    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "driver_mismatch",
+    pynvml.NVML_ERROR_GPU_IS_LOST: "card_lost",
+    pynvml.NVML_ERROR_RESET_REQUIRED: "card_lost",
+    pynvml.NVML_ERROR_NOT_FOUND: "no_card",
+    pynvml.NVML_ERROR_INVALID_ARGUMENT: "no_card",  # no card has this index
+    pynvml.NVML_ERROR_NO_PERMISSION: "not_allowed",
+    pynvml.NVML_ERROR_NOT_SUPPORTED: "not_supported",
+}
 Value = TypeVar("Value")
 
 
@@ -54,36 +69,51 @@ class Card:
     processes: tuple[Process, ...] = ()
 
 
+@dataclass(frozen=True)
+class Unavailable:
+    """Why there is nothing to read: a `code` that stays (CODES, or `failed`), and NVML's own words."""
+
+    code: str
+    words: str
+
+
 class Reader:
     """NVML in this process. Any thread may read."""
 
     def __init__(self) -> None:
+        self._is_set_up = False
         self._handle: Any = None
         self._lock = threading.Lock()
-        self.reason = ""
-        """Why there is nothing to read, "" when there is."""
+        self.why: Unavailable | None = None
+        """Why there is nothing to read, None when there is."""
 
     def read(self) -> Card | None:
-        """Return the card, None when it can't be read; `reason` says why."""
+        """Return the card, None when it can't be read; `why` says for what reason."""
         with self._lock:
             try:
                 card = self._read()
             except pynvml.NVMLError as error:
                 self._fail(error)
                 return None
-            if self.reason:
+            if self.why:
                 logger.info("the card can be read again")
-            self.reason = ""
+            self.why = None
             return card
 
-    def _read(self) -> Card:
-        if self._handle is None:
+    def _set_up(self) -> None:
+        # NVML counts how often it is set up: once, also while no card can be found.
+        if not self._is_set_up:
             pynvml.nvmlInit()
+            self._is_set_up = True
+        if self._handle is None:
             self._handle = pynvml.nvmlDeviceGetHandleByIndex(INDEX)
+
+    def _read(self) -> Card:
+        self._set_up()
         memory = pynvml.nvmlDeviceGetMemoryInfo(self._handle)
         rates = _optional(lambda: pynvml.nvmlDeviceGetUtilizationRates(self._handle))
         return Card(
-            name=_optional(lambda: _text(pynvml.nvmlDeviceGetName(self._handle))) or "",
+            name=_optional(lambda: str(pynvml.nvmlDeviceGetName(self._handle))) or "",
             total=int(memory.total),
             used=int(memory.total - memory.free),
             free=int(memory.free),
@@ -109,34 +139,46 @@ class Reader:
                     yield Process(process.pid, name_of(process.pid), None if used is None else int(used))
 
     def _fail(self, error: Any) -> None:
-        reason = str(error)
-        if reason != self.reason:
-            logger.info("the card's memory can't be read: %s", reason)
-        self.reason = reason
-        if self._handle is not None and error.value in LOST:
-            self._handle = None
-            _optional(pynvml.nvmlShutdown)
+        why = Unavailable(CODES.get(error.value, "failed"), str(error))
+        if why != self.why:
+            logger.info("the card's memory can't be read: %s", why.words)
+        self.why = why
+        if self._is_set_up and error.value in LOST:
+            self._is_set_up, self._handle = False, None
+            with suppress(pynvml.NVMLError):
+                pynvml.nvmlShutdown()
 
 
 def name_of(pid: int) -> str:
     """Return the program's name without its folder, "" where nobody tells."""
-    path = _optional(lambda: _text(pynvml.nvmlSystemGetProcessName(pid)))
-    if not path:
+    told = _optional(lambda: str(pynvml.nvmlSystemGetProcessName(pid)))
+    if not told:
         try:
-            path = psutil.Process(pid).name()
+            told = psutil.Process(pid).name()
         except psutil.Error:
-            path = ""
-    return path.replace("\\", "/").rsplit("/", 1)[-1]
+            told = ""
+    return short_name(told)
 
 
-def _text(told: str | bytes) -> str:
-    return told.decode(errors="replace") if isinstance(told, bytes) else told
+def short_name(told: str) -> str:
+    """Return a program's name without folder and options, fit to be shown.
+
+    Browsers tell their whole command line, and a name may hold bytes that are no text.
+    """
+    program = re.split(r"\s+-", told, maxsplit=1)[0].replace("\\", "/").rstrip("/")
+    return program.rsplit("/", 1)[-1].encode(errors="replace").decode()[:LONGEST_NAME]
 
 
 def _optional(ask: Callable[[], Value]) -> Value | None:
-    """Return what not every card, driver or platform tells; what means the card itself is lost is raised."""
+    """Return what not every card, driver or platform tells; what means the card itself is lost is raised.
+
+    pynvml's own: a mismatch is raised where the driver is too old for the function, a
+    UnicodeDecodeError where a name is not UTF-8, as on a Windows that speaks Russian.
+    """
     try:
         return ask()
+    except (pynvml.NVMLLibraryMismatchError, UnicodeDecodeError):
+        return None
     except pynvml.NVMLError as error:
         if error.value == pynvml.NVML_ERROR_GPU_IS_LOST:
             raise
@@ -151,6 +193,6 @@ def read_card() -> Card | None:
     return _reader.read()
 
 
-def why_not() -> str:
-    """Return why the card can't be read, "" when it can; NVML's own words, for the log and for admins."""
-    return _reader.reason
+def why_not() -> Unavailable | None:
+    """Return why the newest look of this process found nothing, None when it found the card."""
+    return _reader.why

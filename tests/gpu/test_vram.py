@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gpu import vram
 from tests.standins import nvml
 
 pytestmark = pytest.mark.skipif(
@@ -25,7 +26,8 @@ logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
 from gpu import vram
 for line in sys.stdin:
     card = vram.read_card()
-    print(json.dumps([card and dataclasses.asdict(card), vram.why_not()]), flush=True)
+    why = vram.why_not()
+    print(json.dumps([card and dataclasses.asdict(card), why.code if why else ""]), flush=True)
 """
 GB = 10**9
 CARD = ("name NVIDIA GeForce RTX 4090", f"total {24 * GB}", f"free {6 * GB}", "util 37", "temp 61")
@@ -69,8 +71,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def reading(library: dict[str, str]) -> Iterator[Reading]:
-    reader = Reading(Path(library["LD_LIBRARY_PATH"]), library)
+def reading(library: dict[str, str], tmp_path: Path) -> Iterator[Reading]:
+    reader = Reading(tmp_path, library | {"NVML_STANDIN": str(tmp_path / "facts")})
     yield reader
     if reader.process.poll() is None:
         reader.end()
@@ -128,12 +130,59 @@ def test_a_process_without_a_name_in_nvml_is_named_by_the_system(reading: Readin
     assert second["name"] == ""
 
 
+def test_what_the_driver_reserves_is_not_there_for_anybody(reading: Reading) -> None:
+    card, _ = reading.read(*CARD, f"reserved {GB}")
+    assert card
+    assert (card["used"], card["free"]) == (18 * GB, 6 * GB)
+
+
+def test_a_name_that_is_no_text_is_still_shown(reading: Reading) -> None:
+    cyrillic = b"\xe8\xe3\xf0\xe0.exe".decode(errors="surrogateescape")  # as Windows 1251 writes it
+    card, _ = reading.read(*CARD, f"process {reading.process.pid} {GB} C:\\{cyrillic}", "error temp 3")
+    assert card
+    assert card["processes"][0]["name"].startswith("python")  # what the system calls this process
+
+
+def test_a_driver_too_old_to_list_processes_still_tells_the_memory(reading: Reading) -> None:
+    function_not_found = 13
+    card, reason = reading.read(*CARD, *TWO, f"error processes {function_not_found}")
+    assert reason == ""
+    assert card
+    assert (card["free"], card["processes"]) == (6 * GB, [])
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "code"),
+    [
+        ("init", 9, "no_driver"),
+        ("init", 18, "driver_mismatch"),
+        ("init", 4, "not_allowed"),
+        ("handle", 6, "no_card"),
+        ("handle", 2, "no_card"),
+        ("memory", 3, "not_supported"),
+        ("memory", 15, "card_lost"),
+        ("memory", 16, "card_lost"),
+        ("memory", 999, "failed"),
+    ],
+)
+def test_each_reason_has_a_code_and_ends_when_it_is_over(
+    reading: Reading, function: str, error: int, code: str
+) -> None:
+    for _ in range(3):
+        assert reading.read(*CARD, f"error {function} {error}") == (None, code)
+    card, reason = reading.read(*CARD)
+    assert card
+    assert reason == ""
+    told = reading.end().splitlines()
+    assert len(told) == 2
+    calls = nvml.calls(reading.folder)
+    assert calls.count("init") - calls.count("shutdown") == 1
+
+
 def test_a_driver_that_is_not_loaded_is_told_once_and_found_again(reading: Reading) -> None:
     not_loaded = "error init 9"
     for _ in range(3):
-        card, reason = reading.read(*CARD, not_loaded)
-        assert card is None
-        assert reason
+        assert reading.read(*CARD, not_loaded) == (None, "no_driver")
     card, reason = reading.read(*CARD)
     assert card
     assert reason == ""
@@ -147,13 +196,30 @@ def test_a_card_lost_in_mid_run_comes_back(reading: Reading) -> None:
     assert reading.read(*CARD)[0]
     lost = 15
     assert reading.read(*CARD, f"error memory {lost}")[0] is None
-    assert reading.read(*CARD, f"error util {lost}")[0] is None
+    assert reading.read(*CARD, f"error util {lost}", f"error shutdown {lost}")[0] is None
     assert reading.read(*CARD)[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("/usr/local/bin/ollama", "ollama"),
+        ("C:\\Program Files\\Ollama\\ollama.exe", "ollama.exe"),
+        ("/opt/google/chrome/chrome --type=gpu-process --dir=/tmp/x", "chrome"),
+        ("\udcff.exe", "?.exe"),
+        ("x" * 500, "x" * 60),
+        ("/", ""),
+    ],
+)
+def test_a_name_is_short_and_fit_to_be_shown(told: str, name: str) -> None:
+    assert vram.short_name(told) == name
 
 
 def test_a_machine_without_nvidia_is_no_error(tmp_path: Path) -> None:
     reader = Reading(tmp_path, {"LD_LIBRARY_PATH": str(tmp_path)})
     card, reason = reader.read()
     assert card is None
-    assert reason
+    assert reason == "no_library"
+    for _ in range(3):
+        reader.read()
     assert len(reader.end().splitlines()) == 1

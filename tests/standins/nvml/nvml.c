@@ -4,6 +4,9 @@
  *   total BYTES | free BYTES | util PER_CENT | temp DEGREES | name WORDS
  *   process PID BYTES NAME      (BYTES -1: not told, as on Windows)
  *   error FUNCTION CODE         (that function fails with NVML's code)
+ *   reserved BYTES              (by the driver: neither free nor a program's)
+ *
+ * Each set-up and each shutdown is a line in the file of that name with ".calls" behind it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +16,8 @@ typedef struct { unsigned long long total, free, used; } Memory;
 typedef struct { unsigned int gpu, memory; } Utilization;
 typedef struct { unsigned int pid; unsigned long long used; unsigned int instance, compute; } Process;
 
-enum { OK = 0, NOT_FOUND = 6, TOO_SMALL = 7 };
+enum { OK = 0, NOT_SET_UP = 1, NOT_FOUND = 6, TOO_SMALL = 7 };
+static int set_up; /* how often, as NVML counts it */
 static const unsigned long long NOT_TOLD = 0xFFFFFFFFFFFFFFFFull;
 
 static FILE *facts(void) {
@@ -62,26 +66,49 @@ static unsigned int processes(Process *into, unsigned int room) {
   return count;
 }
 
-#define FAILS(function) do { int code = error_of(function); if (code) return code; } while (0)
+static void note(const char *call) {
+  char path[1024];
+  FILE *file;
+  snprintf(path, sizeof path, "%s.calls", getenv("NVML_STANDIN"));
+  file = fopen(path, "a");
+  if (!file) return;
+  fprintf(file, "%s\n", call);
+  fclose(file);
+}
 
-int nvmlInitWithFlags(unsigned int flags) { (void)flags; FAILS("init"); return OK; }
-int nvmlShutdown(void) { return OK; }
+#define FAILS(function) do { int code = error_of(function); if (code) return code; } while (0)
+#define ANSWERS(function) do { if (!set_up) return NOT_SET_UP; FAILS(function); } while (0)
+
+int nvmlInitWithFlags(unsigned int flags) {
+  (void)flags;
+  FAILS("init");
+  set_up++;
+  note("init");
+  return OK;
+}
+
+int nvmlShutdown(void) {
+  if (!set_up) return NOT_SET_UP;
+  set_up--;
+  note("shutdown");
+  FAILS("shutdown");
+  return OK;
+}
+
 const char *nvmlErrorString(int code) { (void)code; return "told by the stand-in"; }
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **device) {
-  FAILS("handle");
+  ANSWERS("handle");
   *device = (void *)(size_t)(index + 1);
   return OK;
 }
 
-int nvmlDeviceGetCount_v2(unsigned int *count) { FAILS("count"); *count = 1; return OK; }
-
 int nvmlDeviceGetMemoryInfo(void *device, Memory *memory) {
   (void)device;
-  FAILS("memory");
+  ANSWERS("memory");
   memory->total = number("total");
   memory->free = number("free");
-  memory->used = memory->total - memory->free;
+  memory->used = memory->total - memory->free - number("reserved");
   return OK;
 }
 
@@ -89,7 +116,7 @@ int nvmlDeviceGetName(void *device, char *name, unsigned int length) {
   char line[512];
   FILE *file;
   (void)device;
-  FAILS("name");
+  ANSWERS("name");
   snprintf(name, length, "Stand-in card");
   file = facts();
   while (fgets(line, sizeof line, file))
@@ -103,7 +130,7 @@ int nvmlDeviceGetName(void *device, char *name, unsigned int length) {
 
 int nvmlDeviceGetUtilizationRates(void *device, Utilization *rates) {
   (void)device;
-  FAILS("util");
+  ANSWERS("util");
   rates->gpu = (unsigned int)number("util");
   rates->memory = 0;
   return OK;
@@ -111,7 +138,7 @@ int nvmlDeviceGetUtilizationRates(void *device, Utilization *rates) {
 
 int nvmlDeviceGetTemperature(void *device, int sensor, unsigned int *degrees) {
   (void)device; (void)sensor;
-  FAILS("temp");
+  ANSWERS("temp");
   *degrees = (unsigned int)number("temp");
   return OK;
 }
@@ -119,7 +146,7 @@ int nvmlDeviceGetTemperature(void *device, int sensor, unsigned int *degrees) {
 int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned int *count, Process *into) {
   unsigned int room = *count, all;
   (void)device;
-  FAILS("processes");
+  ANSWERS("processes");
   all = processes(into, room);
   *count = all;
   return all > room ? TOO_SMALL : OK;
@@ -135,7 +162,7 @@ int nvmlSystemGetProcessName(unsigned int wanted, char *name, unsigned int lengt
   long long used;
   int found = NOT_FOUND;
   FILE *file;
-  FAILS("process_name");
+  ANSWERS("process_name");
   file = facts();
   while (fgets(line, sizeof line, file))
     if (sscanf(line, "process %u %lld %255[^\n]", &pid, &used, told) == 3 && pid == wanted) {
