@@ -264,15 +264,16 @@ class ScriptedOllama:
                 while not self._free(model, num_ctx, shift=shift):
                     self._released.clear()
                     await self._released.wait()
-                ends.enter_context(self._recorded())
+                ends.enter_context(self._recorded(body))
                 loaded, load_ns = await self._load(model, num_ctx, shift=shift)
                 ends.enter_context(self._busy(loaded))
             loaded.keep_alive = seconds_of(body.get("keep_alive"), loaded.keep_alive)
             yield load_ns
 
     @contextlib.contextmanager
-    def _recorded(self) -> Iterator[None]:
-        work = str(uuid.uuid4())
+    def _recorded(self, body: dict[str, Any]) -> Iterator[None]:
+        asked = body.get("messages") or [{}]
+        work = f"{uuid.uuid4()} {asked[-1].get('content', '')}"
         self.record.begins(work)
         try:
             yield

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -229,6 +231,17 @@ def test_a_hang_up_is_noted_with_its_time(ollama: ScriptedOllama) -> None:
     ollama.wait_for(lambda: ollama.chats[0].closed_at and not ollama.running)
     assert abs((ollama.chats[0].closed_at or 0) - closed) < 0.2
     assert not ollama.chats[0].finished
+
+
+def test_a_client_that_is_killed_is_computed_for_no_more(ollama: ScriptedOllama) -> None:
+    ollama.script(Script(tokens=["one ", "two "] * 200, rate=50))
+    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    with socket.create_connection(("127.0.0.1", int(ollama.url.rpartition(":")[2]))) as client:
+        client.sendall(b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        client.recv(10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # ends with a reset
+    ollama.wait_for(lambda: ollama.running == 0, 1.0)
+    assert ollama.intervals[-1].end
 
 
 def test_requests_are_kept_and_concurrency_counted(ollama: ScriptedOllama) -> None:

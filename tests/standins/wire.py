@@ -158,7 +158,7 @@ class Connection(asyncio.StreamReaderProtocol):
         self.transport: asyncio.Transport | None = None
         self._handler = handler
         self._connections = connections
-        self._task: asyncio.Task[None] | None = None
+        self._serving: asyncio.Task[None] | None = None  # not `_task`, which the base class has and clears
         super().__init__(asyncio.StreamReader(limit=64 * 1024), self._connected)
 
     def eof_received(self) -> bool:
@@ -179,8 +179,8 @@ class Connection(asyncio.StreamReaderProtocol):
     def _hung_up(self) -> None:
         if self.reply and not self.reply.call.finished and not self.reply.call.closed_at:
             self.reply.call.closed_at = time.time()
-        if self._task is not None:
-            self._task.cancel()
+        if self._serving is not None:
+            self._serving.cancel()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -188,7 +188,7 @@ class Connection(asyncio.StreamReaderProtocol):
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(self)
-        self._task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving = asyncio.get_running_loop().create_task(self._serve(reader, writer))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
