@@ -6,9 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
+from django.conf import settings
+
 from gpu.services.comfyui import ComfyUI, Output
+from imaging.failing import PictureError
 from imaging.models import ImageJob
 
 Graph = dict[str, dict[str, Any]]
@@ -23,7 +27,7 @@ class Recipe:
     image: bool
 
     def graph(
-        self, *, prompt: str, seed: int, width: int, height: int, settings: dict[str, Any], source: str
+        self, *, prompt: str, seed: int, width: int, height: int, chosen: dict[str, Any], source: str
     ) -> Graph:
         """Return the graph of one variant."""
 
@@ -37,13 +41,13 @@ class Recipe:
             "27": node("EmptySD3LatentImage", width=width, height=height, batch_size=1),
             "30": node("CheckpointLoaderSimple", ckpt_name=self.model_name),
             "31": node(
-                "KSampler", seed=seed, steps=settings["steps"], cfg=settings["cfg"],
-                sampler_name=settings["sampler"], scheduler=settings["scheduler"],
-                denoise=settings["denoise"],
+                "KSampler", seed=seed, steps=chosen["steps"], cfg=chosen["cfg"],
+                sampler_name=chosen["sampler"], scheduler=chosen["scheduler"],
+                denoise=chosen["denoise"],
                 model=["30", 0], positive=["35", 0], negative=["33", 0], latent_image=["27", 0],
             ),
             "33": node("CLIPTextEncode", text="", clip=["30", 1]),
-            "35": node("FluxGuidance", guidance=settings["guidance"], conditioning=["6", 0]),
+            "35": node("FluxGuidance", guidance=chosen["guidance"], conditioning=["6", 0]),
         }  # fmt: skip
         if self.image:
             del graph["27"]
@@ -54,11 +58,17 @@ class Recipe:
 
 
 def choose(job: ImageJob, comfyui: ComfyUI) -> Recipe:
-    """Return the workflow for a job. Raises ServiceError, PictureError."""
-    name = comfyui.models("checkpoints")[0]
-    return Recipe(
-        hashlib.sha256(json.dumps([name, job.kind]).encode()).hexdigest(), name, job.changes_a_picture
-    )
+    """Return the workflow for a job. Raises ServiceError, PictureError (model_missing)."""
+    name = find_model(comfyui.models("checkpoints"), settings.COMFYUI_MODEL)
+    if not name:
+        raise PictureError("model_missing", model=settings.COMFYUI_MODEL)
+    identity = hashlib.sha256(json.dumps([name, job.kind]).encode()).hexdigest()
+    return Recipe(identity, name, job.changes_a_picture)
+
+
+def find_model(files: Sequence[str], wanted: str) -> str:
+    """Return the file of that stem, in whatever folder, "" when there is none."""
+    return next((name for name in files if PurePosixPath(name.replace("\\", "/")).stem == wanted), "")
 
 
 def choose_output(outputs: Sequence[Output], recipe: Recipe) -> Output | None:

@@ -213,7 +213,7 @@ class Drawing:
             seed=int(image.seed),
             width=self.job.width,
             height=self.job.height,
-            settings=self.job.settings,
+            chosen=self.job.settings,
             source=self.source,
         )
 

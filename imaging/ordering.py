@@ -279,9 +279,8 @@ def _words_at_hand(order: Order) -> dict[str, Any]:
 
 def _words_without_a_model(job: ImageJob) -> dict[str, Any]:
     """Return what the words become when no language model is there to ask; {} when one is."""
-    if job.status != Status.QUEUED or snapshot.read().state not in (snapshot.DOWN, snapshot.NO_MODELS):
-        return {}
-    return thinking.without_a_model(job, "no_ollama")
+    notice = thinking.why_not(snapshot.read())
+    return thinking.without_a_model(job, notice) if notice and job.status == Status.QUEUED else {}
 
 
 def _store_messages(user: Any, chat: Chat, order: Order, client_id: UUID | None) -> Message:

@@ -73,6 +73,10 @@ ERRORS: dict[str, Sentence] = {
 
 NOTICES: dict[str, Sentence] = {
     "no_ollama": _("No language model was there to help, so your own words were used as the prompt."),
+    "toy_model": _(
+        "The built-in toy model is too small to find the words for a picture, so your own words were used."
+        " With a real Ollama they become an English prompt."
+    ),
     "prompt_unusable": _("The language model gave no usable prompt, so your own words were used."),
     "prompt_unreachable": _("The language model did not answer, so your own words were used as the prompt."),
     "settings_default": _("The language model gave no usable settings, so the usual ones were used."),

@@ -77,12 +77,13 @@ def _take_back_prompts(job: ImageJob) -> None:
 
 def go_without_words() -> None:
     """Let the jobs be drawn from the person's own words for which no Ollama has come for a while."""
-    if snapshot.read().state not in (snapshot.DOWN, snapshot.NO_MODELS):
+    notice = thinking.why_not(snapshot.read())
+    if not notice:
         return
     before = timezone.now() - timedelta(seconds=WORDS_PATIENCE)
     for job in ImageJob.objects.unclaimed(*ImageJob.THINKING).filter(sent_at__lt=before, cancelled_at=None):
         mine = ImageJob.objects.filter(pk=job.pk, status=job.status, claim=None, sent_at=job.sent_at)
-        results = thinking.without_a_model(job, "no_ollama")
+        results = thinking.without_a_model(job, notice)
         if mine.update(**results, sent_at=timezone.now()):
             logger.warning("picture %s goes on without a language model", job.pk)
             arbiter.cancel("think", job.pk)

@@ -42,6 +42,9 @@ def think(running: Running, lease: arbiter.Held) -> None:
     seen = snapshot.look_now()
     asker = Asker(running, lease, seen.url)
     begun = time.monotonic()
+    if seen.is_engine:
+        _hand_on(running, **without_a_model(job, why_not(seen)))
+        return
     try:
         if job.status == Status.QUEUED:
             running.move_to(Status.DESCRIBING if job.changes_a_picture else Status.PROMPTING)
@@ -59,9 +62,19 @@ def think(running: Running, lease: arbiter.Held) -> None:
 
 def _hand_on(running: Running, **results: Any) -> None:
     after = Status.REVIEWING if running.job.prompt_first else Status.WAITING
-    if running.hand_on(after, **results) and after == Status.WAITING:
+    if running.hand_on(**{"status": after, **results}) and after == Status.WAITING:
         job = ImageJob.objects.get(pk=running.job_id)
         arbiter.enqueue(ticket_of(job))
+
+
+def why_not(seen: snapshot.Snapshot) -> str:
+    """Return the notice for why no language model is to be asked, "" when one is.
+
+    The built-in toy model repeats its examples: a fox that was ordered would become the examples' dog.
+    """
+    if seen.is_engine:
+        return "toy_model"
+    return "no_ollama" if seen.state in (snapshot.DOWN, snapshot.NO_MODELS) else ""
 
 
 def without_a_model(job: ImageJob, notice: str) -> dict[str, Any]:

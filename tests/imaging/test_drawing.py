@@ -209,6 +209,12 @@ def test_a_broken_node_is_named_by_its_title(studio: Studio, alice: User) -> Non
     assert "boom" not in job.error
 
 
+@override_settings(COMFYUI_MODEL="flux2-dev")
+def test_a_model_that_comfyui_does_not_have_is_named(studio: Studio, alice: User) -> None:
+    assert "flux2-dev" in failed(studio.drawn(alice), "model_missing").error
+    assert not studio.comfyui.called("/prompt")
+
+
 def test_a_refused_workflow_names_node_and_field(studio: Studio, alice: User) -> None:
     job = ready(studio, alice)
     ImageJob.objects.filter(pk=job.pk).update(settings={**job.settings, "sampler": "nonsense"})
