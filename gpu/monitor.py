@@ -1,7 +1,8 @@
 """The card's memory over time: who holds it, what is not ours, and when it gets tight.
 
 `upkeep` samples; pages read what it has kept in Redis. With NVML the numbers are the
-card's own. Without it what Ollama and ComfyUI say of themselves is all that is known.
+card's own. Without it what Ollama and ComfyUI say of themselves is all that is known;
+a ComfyUI on CUDA also tells the whole card's memory.
 """
 
 from __future__ import annotations
@@ -9,26 +10,30 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from gpu import snapshot, vram
+from gpu.services.comfyui import Stats
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ollama
 from live import events
 from live.redis import client, key
 
 NVML, SERVICES, NOTHING = "nvml", "services", "none"
+VRAM = "vram"  # the event
 HISTORY = 15 * 60  # seconds that the chart shows
 STALE = 3  # intervals without a sample
 # Below this nothing is said: drivers, desktops and two CUDA contexts hold as much.
 NEGLIGIBLE = 700 * 2**20
 HYSTERESIS = 3  # per cent below the threshold at which the warning ends
 OURS = ("ollama", "ollama.exe", "ollama_llama_server", "llama-server")
+SHOWN = ("used", "ollama", "comfyui", "foreign")
 VISIBLE = 0.01  # of the total: a smaller change is not told to open pages
+TELL_EVERY = 1.0  # seconds; between two samples of a quick interval pages are left in peace
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Reading:
     over_threshold: bool = False
     utilization: int | None = None
     name: str = ""
+    why: str = ""
+    """Why NVML was not read: a code of vram's, or `off`."""
 
     @property
     def stale(self) -> bool:
@@ -54,61 +61,143 @@ class Reading:
         return time.time() - self.at > STALE * max(float(settings.GPU_MONITOR_INTERVAL), 1.0)
 
 
-def sample(comfyui_held: Callable[[], int]) -> Reading:
-    """Look, keep what is seen, and tell open pages when it has changed. Raises RedisError."""
-    before = _kept()
-    card = vram.read_card() if settings.GPU_MONITOR_ENABLED else None
+def sample(comfyui: Callable[[], Stats | int]) -> Reading:
+    """Look, keep what is seen, and tell open pages when it has changed. Raises RedisError.
+
+    `comfyui` returns the bytes that ComfyUI holds, or all that it tells of its cards.
+    """
+    before, told = _kept("vram"), _kept("vram", "told")
+    card, why = _look()
+    stats = comfyui()
+    held = stats if isinstance(stats, int) else stats.held
     reading = measure(
-        card,
+        card or (None if isinstance(stats, int) else card_of(stats)),
         ollama=_ollama_held(),
-        comfyui=comfyui_held(),
+        comfyui=held,
         was_over=before.over_threshold,
         threshold=settings.GPU_VRAM_THRESHOLD,
         at=time.time(),
+        source=NVML if card else SERVICES,
+        why=why,
     )
-    _keep(reading)
-    _tell(before, reading)
+    events_now = news(told, before, reading)
+    _keep(reading, told=VRAM in events_now)
+    for type_ in events_now:
+        events.tell("card", "all", type_)
     return reading
 
 
+def _look() -> tuple[vram.Card | None, str]:
+    """Return the card as NVML shows it, or None and why."""
+    if not settings.GPU_MONITOR_ENABLED:
+        return None, "off"
+    card = vram.read_card()
+    why = vram.why_not()
+    return card, why.code if why and card is None else ""
+
+
+def card_of(stats: Stats) -> vram.Card | None:
+    """Return the card that ComfyUI computes on as CUDA shows it there, None where there is none.
+
+    ComfyUI counts what it has reserved and does not use as free; for others it is taken.
+    """
+    device = stats.devices[0] if stats.devices else None
+    if device is None or device.type != "cuda" or not device.total:
+        return None
+    free = max(device.free - device.torch_free, 0)
+    return vram.Card("", device.total, device.total - free, free)
+
+
 def measure(
-    card: vram.Card | None, *, ollama: int, comfyui: int, was_over: bool, threshold: float, at: float
+    card: vram.Card | None,
+    *,
+    ollama: int,
+    comfyui: int,
+    was_over: bool,
+    threshold: float,
+    at: float,
+    source: str = NVML,
+    why: str = "",
 ) -> Reading:
-    """Return the reading that these numbers make."""
+    """Return the reading that these numbers make; `source` is who told of the card, if anybody."""
     if card is None:
         source = SERVICES if ollama or comfyui else NOTHING
-        return Reading(at, used=ollama + comfyui, source=source, ollama=ollama, comfyui=comfyui)
-    foreign = max(card.used - ollama - comfyui, 0)
-    foreign = foreign if foreign >= NEGLIGIBLE else 0
+        return Reading(at, used=ollama + comfyui, source=source, ollama=ollama, comfyui=comfyui, why=why)
+    foreign = foreign_memory(card, ollama=ollama, comfyui=comfyui)
     share = 100 * card.used / card.total if card.total else 0
     return Reading(
         at,
         total=card.total,
         used=card.used,
         free=card.free,
-        source=NVML,
+        source=source,
         ollama=ollama,
         comfyui=comfyui,
         foreign=foreign,
-        foreign_name=_largest_stranger(card.processes) if foreign else "",
+        foreign_name=_largest_stranger(card.processes, foreign) if foreign else "",
         over_threshold=share >= threshold - (HYSTERESIS if was_over else 0),
         utilization=card.utilization,
         name=card.name,
+        why=why,
     )
 
 
-def _largest_stranger(processes: Sequence[vram.Process]) -> str:
-    """Return the name of the largest process that is surely not ours, "" where NVML names none.
+def foreign_memory(card: vram.Card, *, ollama: int, comfyui: int) -> int:
+    """Return the bytes that are neither Ollama's nor ComfyUI's, 0 when they are NEGLIGIBLE.
 
-    ComfyUI's process is only "python", so a Python is never named: it may be ours.
+    While Ollama loads a model its list is empty; NVML shows that the memory is its own.
+    """
+    ours = max(ollama, sum(process.used or 0 for process in card.processes if _is_ollama(process)))
+    rest = card.used - ours - comfyui
+    return rest if rest >= NEGLIGIBLE else 0
+
+
+def _is_ollama(process: vram.Process) -> bool:
+    return process.name.lower() in OURS
+
+
+def _largest_stranger(processes: Sequence[vram.Process], foreign: int) -> str:
+    """Return the name of the process that surely holds most of what is not ours, "" when none is sure.
+
+    ComfyUI's process is only "python", so a Python is never named: it may be ours. Where
+    nothing is told of sizes (Windows, WSL2), only a process that is alone is named.
     """
     strangers = [
         process
         for process in processes
-        if process.name and process.name.lower() not in OURS and not process.name.lower().startswith("python")
+        if process.name and not _is_ollama(process) and not process.name.lower().startswith("python")
     ]
     largest = max(strangers, key=lambda process: process.used or 0, default=None)
-    return largest.name if largest else ""
+    if largest is None:
+        return ""
+    sure = len(strangers) == 1 if largest.used is None else 2 * largest.used >= foreign
+    return largest.name if sure else ""
+
+
+def news(told: Reading, before: Reading, now: Reading) -> list[str]:
+    """Return the events that open pages are to hear; `told` is what they have heard last.
+
+    Against what they have heard, and not the sample before: memory also grows slowly.
+    """
+    types = []
+    if _looks_different(told, now) and not 0 <= now.at - told.at < TELL_EVERY:
+        types.append(VRAM)
+    if now.over_threshold and not before.over_threshold:
+        types.append("vram_high")
+    elif before.over_threshold and not now.over_threshold and now.total:  # a card out of sight is not fine
+        types.append("vram_ok")
+    return types
+
+
+def _looks_different(told: Reading, now: Reading) -> bool:
+    if (told.source, told.over_threshold, told.foreign_name) != (
+        now.source,
+        now.over_threshold,
+        now.foreign_name,
+    ):
+        return True
+    changed: int = max(abs(getattr(now, name) - getattr(told, name)) for name in SHOWN)
+    return changed > 0 and changed >= VISIBLE * (now.total or now.used)
 
 
 def foreign_sentence(reading: Reading) -> str:
@@ -126,7 +215,7 @@ def foreign_sentence(reading: Reading) -> str:
 
 def read() -> Reading:
     """Return the newest reading; an old one counts as none. Raises RedisError."""
-    kept = _kept()
+    kept = _kept("vram")
     return Reading() if kept.stale else kept
 
 
@@ -139,27 +228,23 @@ def history() -> list[list[float]]:
     return [point for point in points if point[0] >= oldest]
 
 
-def _kept() -> Reading:
-    stored = client().get(key("vram"))
-    return Reading(**json.loads(stored)) if stored else Reading()
+def _kept(*name: str) -> Reading:
+    """Return a kept reading; what another version of the app has kept besides is left out."""
+    stored = json.loads(client().get(key(*name)) or "{}")
+    return Reading(**{field.name: stored[field.name] for field in fields(Reading) if field.name in stored})
 
 
-def _keep(reading: Reading) -> None:
+def _keep(reading: Reading, *, told: bool) -> None:
     points = int(HISTORY / max(settings.GPU_MONITOR_INTERVAL, 0.2))
     point = [round(reading.at, 1), reading.used, reading.ollama, reading.comfyui]
+    stored = json.dumps(asdict(reading))
     pipe = client().pipeline(transaction=False)
-    pipe.set(key("vram"), json.dumps(asdict(reading)))
+    pipe.set(key("vram"), stored)
+    if told:
+        pipe.set(key("vram", "told"), stored)
     pipe.rpush(key("vram", "history"), json.dumps(point))
     pipe.ltrim(key("vram", "history"), -points, -1)
     pipe.execute()
-
-
-def _tell(before: Reading, now: Reading) -> None:
-    changed = max(abs(getattr(now, name) - getattr(before, name)) for name in ("used", "ollama", "comfyui"))
-    if changed > VISIBLE * (now.total or now.used or 1) or now.source != before.source:
-        events.tell("card", "all", "vram")
-    if now.over_threshold != before.over_threshold:
-        events.tell("card", "all", "vram_high" if now.over_threshold else "vram_ok")
 
 
 def _ollama_held() -> int:

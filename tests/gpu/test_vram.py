@@ -216,6 +216,7 @@ def test_a_name_is_short_and_fit_to_be_shown(told: str, name: str) -> None:
 
 
 def test_a_machine_without_nvidia_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / nvml.LIBRARY).write_text("so that a real one is not found either")
     reader = Reading(tmp_path, {"LD_LIBRARY_PATH": str(tmp_path)})
     card, reason = reader.read()
     assert card is None
