@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from chats import parts
 from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_thread
@@ -32,7 +35,22 @@ def shown(messages: list[Message]) -> list[Message]:
     """Return the messages with their HTML ready."""
     for message in messages:
         message.html = render_message(message)
+    parts.attach([message for message in messages if message.role == Message.Role.ASSISTANT])
     return messages
+
+
+def told(request: HttpRequest, template: str, chat: Chat, *messages: Message) -> dict[str, Any]:
+    """Return what a script gets for new messages: their ids, the chat's address and their HTML."""
+    thread = shown(list(messages))
+    context = {"chat": chat, "thread": thread, "message": thread[0]}
+    answer = thread[-1]
+    return {
+        "chat": chat.pk,
+        "message": answer.parent_id,
+        "answer": answer.pk,
+        "url": chat.get_absolute_url(),
+        "html": render_to_string(template, context, request),
+    }
 
 
 def page(user: Any, chat: Chat | None = None) -> dict[str, Any]:
@@ -47,6 +65,7 @@ def page(user: Any, chat: Chat | None = None) -> dict[str, Any]:
         "thread": shown(read_thread(chat)) if chat else [],
         "models": models,
         "model_name": chosen,
+        "tools": parts.tools(user),
         "service": service(seen),
         "suggestions": suggest(card_memory_gb()) if seen.state == snapshot.NO_MODELS else [],
         "engine_notice": seen.is_engine,

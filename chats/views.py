@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedRequest, wants_json
@@ -112,21 +109,10 @@ def delete(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
 def _sent(request: AuthenticatedRequest, sent: sending.Sent) -> HttpResponse:
     if not wants_json(request):
         return redirect(sent.chat)
-    html = _html(request, "chats/_turn.html", sent.chat, sent.message, sent.answer)
-    return _told(sent.chat, sent.answer, html)
+    return JsonResponse(pages.told(request, "chats/_turn.html", sent.chat, sent.message, sent.answer))
 
 
 def _answer(request: AuthenticatedRequest, answer: Message) -> HttpResponse:
     if not wants_json(request):
         return redirect(answer.chat)
-    return _told(answer.chat, answer, _html(request, "chats/_message.html", answer.chat, answer))
-
-
-def _told(chat: Chat, answer: Message, html: str) -> HttpResponse:
-    told: dict[str, Any] = {"chat": chat.pk, "message": answer.parent_id, "answer": answer.pk}
-    return JsonResponse({**told, "url": chat.get_absolute_url(), "html": html})
-
-
-def _html(request: AuthenticatedRequest, template: str, chat: Chat, *messages: Message) -> str:
-    thread = pages.shown(list(messages))
-    return render_to_string(template, {"chat": chat, "thread": thread, "message": thread[0]}, request)
+    return JsonResponse(pages.told(request, "chats/_message.html", answer.chat, answer))

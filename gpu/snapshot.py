@@ -103,6 +103,21 @@ def refresh() -> Snapshot:
     return now
 
 
+def keep_comfyui(endpoint: Endpoint | None) -> None:
+    """Keep where ComfyUI was seen, None when it is nowhere. Raises RedisError."""
+    told = json.dumps(asdict(endpoint)) if endpoint else ""
+    client().set(key("comfyui"), told, ex=KEPT)
+
+
+def read_comfyui() -> Endpoint | None:
+    """Return where `upkeep` has seen ComfyUI, None when it is nowhere or nobody has looked."""
+    try:
+        stored = client().get(key("comfyui"))
+    except RedisError:
+        return None
+    return Endpoint(**json.loads(stored)) if stored else None
+
+
 def look_now() -> Snapshot:
     """Return the kept look, or look when there is none: for workers, which may ask services."""
     kept = read()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from gpu import endpoints, handoff, ledger, monitor
+from gpu import endpoints, handoff, ledger, monitor, snapshot
 from gpu.arbiter import COMFYUI, OLLAMA, Card, prune, tick, transact
 from gpu.arbiter.state import UNKNOWN
 from gpu.services.comfyui import ComfyUI
@@ -63,8 +63,12 @@ def sample() -> None:
 
 
 def comfyui_held() -> int:
-    """Return the bytes that ComfyUI says it holds, 0 when it is not there."""
+    """Return the bytes that ComfyUI says it holds, 0 when it is not there. Raises RedisError."""
     try:
-        return ComfyUI(endpoints.find_comfyui().url).stats().held
+        endpoint = endpoints.find_comfyui()
+        held = ComfyUI(endpoint.url).stats().held
     except ServiceError:
+        snapshot.keep_comfyui(None)
         return 0
+    snapshot.keep_comfyui(endpoint)
+    return held

@@ -1,17 +1,90 @@
-"""Picture files, for those who may see something that refers to them."""
+"""What people do with pictures in a conversation, and the files for those who may see them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpResponse, HttpResponseNotModified
+from django.http import FileResponse, HttpResponse, HttpResponseNotModified, JsonResponse
 from django.http.response import HttpResponseBase
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.errors import AppError, Code
-from accounts.http import AuthenticatedRequest
-from imaging import access, storage
+from accounts.http import AuthenticatedRequest, wants_json
+from chats import access as chats_access
+from chats import pages
+from chats.forms import read_send
+from imaging import access, ordering, storage
+from imaging.models import ImageJob
 
 FOREVER = "private, max-age=31536000, immutable"
+
+
+@require_POST
+@login_required
+def order(request: AuthenticatedRequest) -> HttpResponse:
+    """Order a picture from the composer's words, in a chat or in a new one."""
+    sent = read_send(request.POST)
+    chat_id = request.POST.get("chat", "")
+    chat = chats_access.get_chat(request.user, int(chat_id)) if chat_id.isdecimal() else None
+    width, height = _size(request.POST.get("size", ""))
+    job = ordering.order_picture(
+        request.user,
+        chat,
+        sent["content"],
+        width=width,
+        height=height,
+        variants=_number(request.POST.get("variants", "1")),
+        client_id=sent["client_id"],
+    )
+    return _ordered(request, job)
+
+
+@require_POST
+@login_required
+def again(request: AuthenticatedRequest, job_id: int) -> HttpResponse:
+    """Draw the same once more, with new seeds."""
+    return _ordered(request, ordering.draw_again(access.get_job(request.user, job_id)))
+
+
+@require_POST
+@login_required
+def vary(request: AuthenticatedRequest, image_id: int) -> HttpResponse:
+    """Draw variations of a finished variant."""
+    return _ordered(request, ordering.vary_image(access.get_image(request.user, image_id)))
+
+
+@require_POST
+@login_required
+def cancel(request: AuthenticatedRequest, job_id: int) -> HttpResponse:
+    """Cancel a picture; finished variants are kept."""
+    job = access.get_job(request.user, job_id)
+    ordering.cancel_job(job)
+    return HttpResponse(status=204) if wants_json(request) else redirect(job.chat)
+
+
+def _ordered(request: AuthenticatedRequest, job: ImageJob) -> HttpResponse:
+    if not wants_json(request):
+        return redirect(job.chat)
+    picture = job.message
+    shown: list[Any] = [picture.parent, picture] if picture.parent else [picture]
+    return JsonResponse(pages.told(request, "chats/_turn.html", job.chat, *shown))
+
+
+def _size(text: str) -> tuple[int | None, int | None]:
+    """Return width and height of "832x1216"; the usual ones where nothing is said."""
+    if not text:
+        return None, None
+    width, _by, height = text.partition("x")
+    return _number(width), _number(height)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 6:
+        raise AppError(_("This is no number: %(text)s") % {"text": text[:40]}, code=Code.INVALID)
+    return int(text)
 
 
 @require_safe

@@ -22,6 +22,8 @@ class ChatComposer extends HTMLElement {
     this.text.addEventListener("keydown", (event) => this.#pressed(event));
     this.form.addEventListener("submit", (event) => this.#submitted(event));
     this.stopButton.addEventListener("click", () => this.log.stop());
+    this.picture = this.querySelector("[data-picture]");
+    this.picture?.querySelector("button").addEventListener("click", () => this.#togglePicture());
     document.addEventListener("running-changed", (event) => this.#runningChanged(event.detail.running));
     this.#runningChanged(Boolean(this.log.running));
     this.#fit();
@@ -36,6 +38,19 @@ class ChatComposer extends HTMLElement {
   fill(words) {
     this.text.value = words;
     this.#typed();
+    this.text.focus();
+  }
+
+  get #draws() {
+    return this.picture?.querySelector("button").getAttribute("aria-pressed") === "true";
+  }
+
+  #togglePicture() {
+    const draws = !this.#draws;
+    this.picture.querySelector("button").setAttribute("aria-pressed", String(draws));
+    this.picture.querySelector(".picture-options").hidden = !draws;
+    this.text.placeholder = draws ? say("describe_picture") : say("message");
+    this.#runningChanged(this.#running);
     this.text.focus();
   }
 
@@ -70,13 +85,14 @@ class ChatComposer extends HTMLElement {
   async #send() {
     const content = this.text.value;
     if (!content.trim() || this.#sending) return;
-    if (this.#running) {
+    if (this.#running && !this.#draws) {
       this.#tell(say("busy"));
       return;
     }
     this.#setSending(true);
     try {
-      const told = await post(this.form.action, this.#body(content));
+      const url = this.#draws ? this.picture.dataset.picture : this.form.action;
+      const told = await post(url, this.#body(content));
       this.#sent(content, told);
     } catch (error) {
       this.#setSending(false);
@@ -90,6 +106,7 @@ class ChatComposer extends HTMLElement {
     if (this.#attempt.content !== content) this.#attempt = { id: newId(), content };
     const body = new FormData(this.form);
     body.set("client_id", this.#attempt.id);
+    if (this.dataset.chat) body.set("chat", this.dataset.chat);
     return body;
   }
 
@@ -117,8 +134,9 @@ class ChatComposer extends HTMLElement {
     if (this.#running && !running) this.#tell(null);
     this.#running = running;
     const hadFocus = [this.sendButton, this.stopButton].includes(document.activeElement);
-    this.sendButton.hidden = running;
-    this.stopButton.hidden = !running;
+    const stops = running && !this.#draws;
+    this.sendButton.hidden = stops;
+    this.stopButton.hidden = !stops;
     if (hadFocus) this.text.focus({ preventScroll: true });
   }
 

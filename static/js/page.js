@@ -5,6 +5,7 @@ import "./chat-composer.js";
 import "./model-picker.js";
 import "./pull-card.js";
 import "./state-line.js";
+import "./image-job.js";
 import "./gpu-status.js"; // last: it speaks to the others as soon as it is there
 import { copyFrom } from "./copying.js";
 import { Drawer } from "./drawer.js";

@@ -1,0 +1,57 @@
+"""What other apps show inside a conversation: a kind of message may have a template of its own.
+
+Imports run only downwards, so the apps above register here in AppConfig.ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chats.models import Message
+
+
+@dataclass(frozen=True)
+class Part:
+    """How a kind of message is shown; `prefetch` reads what the template needs, for all of them at once."""
+
+    template: str
+    prefetch: Callable[[Sequence[Message]], None]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something beside the composer's field: a template, and what it needs to know."""
+
+    template: str
+    context: Callable[[Any], dict[str, Any]]
+
+
+_parts: dict[str, Part] = {}
+_tools: list[Tool] = []
+
+
+def register(kind: str, part: Part) -> None:
+    """Have messages of `kind` shown so; called from AppConfig.ready."""
+    _parts[kind] = part
+
+
+def add_tool(tool: Tool) -> None:
+    """Put a tool beside the composer; called from AppConfig.ready."""
+    _tools.append(tool)
+
+
+def attach(messages: Sequence[Message]) -> None:
+    """Give each message of a registered kind its template as `part`, and read what it shows."""
+    for kind, part in _parts.items():
+        mine = [message for message in messages if message.kind == kind]
+        if mine:
+            part.prefetch(mine)
+            for message in mine:
+                message.part = part.template  # type: ignore[attr-defined]
+
+
+def tools(user: Any) -> list[dict[str, Any]]:
+    """Return the composer's tools, each as {template, ...context}."""
+    return [{"template": tool.template, **tool.context(user)} for tool in _tools]

@@ -1,0 +1,142 @@
+"""A picture from a wish, as people see it: the real app before a scripted Ollama and a scripted ComfyUI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.visits import PHONE, Visit, new_context
+from tests.processes import App, Person, running_app
+from tests.standins.comfyui import ScriptedComfyUI
+from tests.standins.ollama_script import Script
+
+PROMPT = "A red fox stands in deep snow at dusk. Its fur glows in the last light."
+
+
+@pytest.fixture(scope="module")
+def comfyui() -> Iterator[ScriptedComfyUI]:
+    with ScriptedComfyUI() as running:
+        running.picture_seconds = 1.0
+        yield running
+
+
+@pytest.fixture(scope="module")
+def studio(comfyui: ScriptedComfyUI) -> Iterator[App]:
+    with running_app(GPU_SETTLE="0", COMFYUI_URL=comfyui.url) as app:
+        app.ollama.default = Script(tokens=[json.dumps({"prompt": PROMPT})])
+        yield app
+
+
+@pytest.fixture(scope="module")
+def anna(studio: App) -> Person:
+    return studio.person("anna")
+
+
+@pytest.fixture
+def opened(studio: App, chromium: Browser) -> Iterator[Any]:
+    visits: list[Visit] = []
+
+    def visit(person: Person, path: str = "/", **options: Any) -> Visit:
+        context = new_context(chromium, studio, person, studio.url, **options)
+        visits.append(Visit(studio, context.new_page(), studio.url))
+        visits[-1].open(path)
+        return visits[-1]
+
+    yield visit
+    complaints = [line for visit_ in visits for line in visit_.complaints()]
+    for visit_ in visits:
+        visit_.page.context.close()
+    assert complaints == []
+
+
+def order(visit: Visit, words: str, *, variants: int = 1, button: str = "Picture") -> None:
+    page = visit.page
+    tool = page.get_by_role("button", name=button, exact=True)
+    if tool.get_attribute("aria-pressed") == "false":
+        tool.click()
+    page.locator("select[name=variants]").select_option(str(variants))
+    page.locator("select[name=size]").select_option("832x1216")
+    page.locator("textarea").fill(words)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/chats/*/")
+
+
+def test_a_russian_wish_becomes_a_card_that_fills_in_live(anna: Person, opened: Any) -> None:
+    visit = opened(anna)
+    order(visit, "Рыжая лиса в снегу на закате", variants=2)
+    job = visit.page.locator("image-job")
+    expect(job.locator("progress")).to_be_visible()
+    expect(job.locator(".job-stage")).to_contain_text("Drawing 1 of 2")
+    expect(job.locator(".variants img:not(.preview)")).to_have_count(1)
+    expect(job.get_by_role("button", name="Cancel")).to_be_visible()
+    expect(job.locator(".variants img:not(.preview)")).to_have_count(2)
+    expect(job.get_by_role("button", name="Draw again")).to_be_visible()
+    first = job.locator(".variants img").first
+    assert first.evaluate("image => image.complete && image.naturalWidth > 0")
+    job.get_by_text("The prompt").click()
+    expect(job.locator(".thoughts")).to_have_text(PROMPT)
+    seeds = job.locator(".seed").all_text_contents()
+    assert len(set(seeds)) == 2
+
+    visit.page.reload()
+    expect(visit.page.locator("image-job .variants img")).to_have_count(2)
+
+
+def test_drawing_again_and_varying_are_cards_of_their_own(anna: Person, opened: Any) -> None:
+    visit = opened(anna)
+    order(visit, "A lighthouse")
+    jobs = visit.page.locator("image-job")
+    expect(jobs.get_by_role("button", name="Vary")).to_be_visible()
+    jobs.get_by_role("button", name="Draw again").click()
+    expect(jobs).to_have_count(2)
+    expect(jobs.nth(1).locator(".variants img:not(.preview)")).to_have_count(1)
+    assert len(set(jobs.locator(".seed").all_text_contents())) == 2
+
+
+def test_a_picture_is_cancelled_in_the_middle(comfyui: ScriptedComfyUI, anna: Person, opened: Any) -> None:
+    comfyui.picture_seconds = 20.0
+    visit = opened(anna)
+    order(visit, "A castle", variants=4)
+    job = visit.page.locator("image-job")
+    expect(job.locator("progress")).to_be_visible()
+    job.get_by_role("button", name="Cancel").click()
+    expect(job.locator(".trouble")).to_contain_text("Cancelled.")
+    comfyui.picture_seconds = 1.0
+
+
+def test_a_picture_does_not_block_the_chat(studio: App, anna: Person, opened: Any) -> None:
+    visit = opened(anna)
+    order(visit, "A bridge", variants=2)
+    page = visit.page
+    page.locator("textarea").fill("And a word meanwhile")
+    page.keyboard.press("Enter")
+    expect(page.locator("chat-message[data-role=assistant]")).to_have_count(2)
+    expect(page.locator("image-job .variants img:not(.preview)")).to_have_count(2)
+    expect(page.locator("chat-message .prose").last).to_contain_text("fox")
+
+
+def test_on_a_phone_in_russian(anna: Person, opened: Any) -> None:
+    visit = opened(anna, viewport=PHONE, has_touch=True, is_mobile=True, locale="ru-RU")
+    page = visit.page
+    page.get_by_role("button", name="Картинка", exact=True).tap()
+    page.locator("textarea").fill("Маяк")
+    page.locator("[data-send]").tap()
+    expect(page.locator("image-job .variants img:not(.preview)")).to_have_count(1)
+    expect(page.get_by_role("button", name="Ещё раз")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_somebody_else_sees_nothing_of_it(studio: App, anna: Person, opened: Any) -> None:
+    hers = opened(anna)
+    order(hers, "A secret")
+    image = hers.page.locator("image-job .variants img:not(.preview)")
+    expect(image).to_have_count(1)
+    url = image.get_attribute("src")
+    boris = opened(studio.person("boris"))
+    boris.expect_trouble("404")
+    assert boris.page.request.get(f"{studio.url}{url}").status == 404
+    assert hers.page.request.get(f"{studio.url}{url}").status == 200
