@@ -19,7 +19,7 @@ import psutil
 import pynvml
 
 logger = logging.getLogger(__name__)
-INDEX = 0
+INDEX = 0  # in the order of the PCI bus; NVML knows nothing of CUDA_VISIBLE_DEVICES
 LONGEST_NAME = 60  # characters
 # Errors after which the handle is of no more use: the library is set up anew at the next look.
 LOST = (
