@@ -8,7 +8,7 @@ import time
 from gpu import endpoints, handoff, ledger, monitor, snapshot
 from gpu.arbiter import COMFYUI, OLLAMA, Card, prune, tick, transact
 from gpu.arbiter.state import UNKNOWN
-from gpu.services.comfyui import ComfyUI
+from gpu.services.comfyui import ComfyUI, Stats
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ollama
 
@@ -56,19 +56,22 @@ def _comfyui_is_used() -> bool:
 
 def sample() -> None:
     """Read the card's memory and tell the arbiter. Raises RedisError."""
-    reading = monitor.sample(comfyui_held)
+    reading = monitor.sample(look_at_comfyui)
     if reading.source == "nvml":
         held = reading.ollama + reading.comfyui
         transact("measure", free=reading.free // MIB, held=held // MIB)
 
 
-def comfyui_held() -> int:
-    """Return the bytes that ComfyUI says it holds, 0 when it is not there. Raises RedisError."""
+def look_at_comfyui() -> Stats | int:
+    """Return what ComfyUI says of its cards, 0 when it is not there. Raises RedisError.
+
+    Of the stand-in only what it holds counts: its card is pretended.
+    """
     try:
         endpoint = endpoints.find_comfyui()
-        held = ComfyUI(endpoint.url).stats().held
+        stats = ComfyUI(endpoint.url).stats()
     except ServiceError:
         snapshot.keep_comfyui(None)
         return 0
     snapshot.keep_comfyui(endpoint)
-    return held
+    return stats.held if endpoint.kind == "engine" else stats
