@@ -12,10 +12,12 @@ from tests.standins.comfyui_script import Interval, read_record
 Span = tuple[float, float]
 
 
-def spans(record: Path) -> list[Span]:
+def spans(record: Path, since: float) -> list[Span]:
     """Return when a service computed anything at all; `time.time()`."""
     found: list[Span] = []
     for begin, end in sorted(map(_span, read_record(record))):
+        if end < since:
+            continue
         if found and begin <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:

@@ -41,7 +41,9 @@ KIND = "row"
 MODEL = "smollm2:135m"
 USERS = (1, 2, 3, 4)
 STAGES = {OLLAMA: "chat", COMFYUI: "draw"}
-EDGE = 0.1  # seconds for which a worker stands where it hurts most to be stopped
+TOKENS = 50  # of an answer; a long row is LONG times as much work
+LONG = 4
+EDGE = 0.15  # seconds for which a worker stands where it hurts most to be stopped
 TICK, SWEEP, FEED = 0.2, 0.5, 0.1  # seconds
 
 # A row remembers the newest token it was granted under, and takes nothing under an older one.
@@ -89,7 +91,9 @@ def next_task(name: str) -> str | None:
 def answer(held: Held, row_id: int) -> None:
     """Have Ollama answer; a loss hangs up."""
     mark = f"row {row_id} under {held.id}"
-    ask = Ask(MODEL, [{"role": "user", "content": mark}], num_ctx=2048, keep_alive="5m")
+    question = [{"role": "user", "content": mark}]
+    tokens = TOKENS * (LONG if is_long(row_id) else 1)
+    ask = Ask(MODEL, question, num_ctx=2048, keep_alive="5m", num_predict=tokens)
     stream = Ollama(os.environ["OLLAMA_URL"]).answer(ask)
     held.on_loss(stream.hang_up)
     held.check()
@@ -105,7 +109,9 @@ def draw(held: Held, row_id: int) -> None:
     held.on_loss(lambda: comfyui.cancel(prompt_id))
     held.check()
     stand_at_the_edge("call", prompt_id)
-    comfyui.submit(txt2img(seed=row_id, steps=12), prompt_id)
+    graph = txt2img(seed=row_id, steps=12)
+    graph["27"]["inputs"]["batch_size"] = LONG if is_long(row_id) else 1
+    comfyui.submit(graph, prompt_id)
     try:
         held.check()
     except LeaseLostError:
@@ -115,6 +121,11 @@ def draw(held: Held, row_id: int) -> None:
         time.sleep(0.03)
     if state != "done":
         raise ServiceError(state)
+
+
+def is_long(row_id: int) -> bool:
+    """Return whether it is computed for longer than a lease lives that nobody renews."""
+    return row_id % LONG == 0
 
 
 def stand_at_the_edge(before: str, mark: str) -> None:
@@ -171,15 +182,12 @@ def hand_over() -> None:
 
 
 def feed() -> None:
-    """Keep a row of each kind of each user waiting, until told to stop."""
-    card = arbiter.read()
-    for user_id in [] if rows().exists("stop") else USERS:
-        for service in STAGES:
-            mine = any((one.user_id, one.service) == (user_id, service) for one in card.tickets)
-            if not mine and random.random() < 0.5:
-                row_id = rows().incr("rows")
-                rows().hset("wanted", row_id, f"{service} {user_id}")
-                enqueue(row_id, service, user_id)
+    """Keep a row of each user waiting, until told to stop."""
+    waiting = {ticket.user_id for ticket in arbiter.read().tickets}
+    for user_id in () if rows().exists("stop") else set(USERS) - waiting:
+        row_id, service = rows().incr("rows"), random.choice(list(STAGES))
+        rows().hset("wanted", row_id, f"{service} {user_id}")
+        enqueue(row_id, service, user_id)
 
 
 def enqueue(row_id: int, service: str, user_id: int) -> None:

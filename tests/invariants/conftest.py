@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.invariants.card_stack import Stack, running_stack
 from tests.processes import App, Person, running_app
 from tests.standins.ollama_script import Script
 
@@ -33,3 +34,16 @@ def alice(stack: App) -> Person:
 @pytest.fixture(scope="session")
 def bob(stack: App) -> Person:
     return stack.person("bob")
+
+
+@pytest.fixture(scope="session")
+def running_card() -> Iterator[Stack]:
+    with running_stack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def card(running_card: Stack) -> Stack:
+    """One card and everybody around it, with rows that come and go."""
+    running_card.resume()
+    return running_card

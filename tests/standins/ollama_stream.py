@@ -83,6 +83,12 @@ class Answer:
         """Returns the line that ends a good answer."""
         return encode(self._object("", None) | self._end(count)) + b"\n"
 
+    @property
+    def timed_count(self) -> int:
+        """The tokens of a timed answer, which a request may bound."""
+        bound = (self.body.get("options") or {}).get("num_predict") or 0
+        return min(self.script.count, bound) if bound > 0 else self.script.count
+
     def timed_line(self) -> bytes:
         """Returns a line whose text is the moment at which it leaves."""
         now = time.time()
@@ -107,7 +113,9 @@ class Answer:
         spent = int((time.time() - self.started) * 1e9)
         return {
             "done": True,
-            "done_reason": self.script.done_reason,
+            "done_reason": "length"
+            if self.script.timed and count < self.script.count
+            else self.script.done_reason,
             "total_duration": spent + self.load_ns,
             "load_duration": max(self.load_ns, 1),
             "prompt_eval_count": count_tokens(self.messages),
@@ -186,7 +194,7 @@ async def _lines(answer: Answer, pacer: Pacer) -> AsyncIterator[bytes]:
     """Yields the lines at their pace: the n-th leaves n / rate after the first."""
     script = answer.script
     if script.timed:
-        made = (answer.timed_line for _ in range(script.count))
+        made = (answer.timed_line for _ in range(answer.timed_count))
     else:
         texts = [(" ", thought) for thought in script.thinking] + [(text, None) for text in answer.tokens()]
         made = (_maker(answer, text, thought) for text, thought in texts)
