@@ -22,6 +22,16 @@ from live.redis import RedisError, client
 TTL, RENEW = 2.0, 0.2  # apart enough for a machine that does much else
 
 
+def rest() -> None:
+    """Have the renewing thread see that nothing is held, so that it takes up the next test's times."""
+    time.sleep(holding.LISTEN + 0.2)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def rested_keeper() -> None:
+    rest()  # other modules hold leases with the usual times
+
+
 @pytest.fixture(autouse=True)
 def quick_settings() -> Iterator[None]:
     quick = {"GPU_LEASE_TTL": TTL, "GPU_LEASE_RENEW": RENEW, "GPU_LEASE_CLAIM": 1}
@@ -55,7 +65,7 @@ def as_in_life() -> Iterator[None]:
     """Give leases their usual times."""
     with override_settings(GPU_LEASE_TTL=15, GPU_LEASE_RENEW=5):
         yield
-        time.sleep(holding.LISTEN + 0.1)  # the renewing thread sees that nothing is held any more
+        rest()
 
 
 def wait_for(true: Callable[[], object], seconds: float = 5.0) -> float:
@@ -246,7 +256,7 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
         forget_connections()
         wait_for(answers)
         yield redis
-    time.sleep(holding.LISTEN + 0.2)  # the renewing thread lets go of it
+    rest()
     forget_connections()
     redis.end()
 
