@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.inclusion_tag("gpu/_status.html", takes_context=True)
 def card_chip(context: dict[str, Any], place: str) -> dict[str, Any]:
-    """Show the chip at the foot of the sidebar ("side") or under a phone's header ("bar")."""
+    """Show the chip: in the sidebar ("side"), under a phone's header ("bar"), below a page ("foot")."""
     request = context["request"]
     if "card_chip" not in context.render_context:  # type: ignore[attr-defined]
         context.render_context["card_chip"] = panel.chip(request.user)  # type: ignore[attr-defined]

@@ -72,6 +72,17 @@ def test_the_chip_stands_on_every_page_of_the_chat(alice_client: Client) -> None
     assert alice_client.get("/").text.count("<gpu-status") == 2
 
 
+@pytest.mark.parametrize("path", ["/accounts/password/change/", "/admin/", "/admin/gpu/languagemodel/"])
+def test_it_stands_below_every_other_page(admin_client: Client, path: str) -> None:
+    told = admin_client.get(path).text
+    assert told.count("<gpu-status") == 1
+    assert "Card: free" in told
+
+
+def test_a_stranger_sees_no_card(client: Client) -> None:
+    assert "gpu-status" not in client.get("/accounts/login/").text
+
+
 def test_the_panel_keeps_others_without_a_name(alice: User, bob: User, alice_client: Client) -> None:
     busy((1, bob), (2, alice), (3, bob))
     told = alice_client.get("/card/panel/").text
