@@ -12,7 +12,7 @@ from PIL import Image
 from gpu.services.comfyui import Event
 from imaging.models import GeneratedImage
 from live import log
-from live.redis import RedisError, client
+from live.redis import RedisError, client, key
 from live.scribe import Line
 
 logger = logging.getLogger(__name__)
@@ -23,11 +23,14 @@ LARGEST_PREVIEW = 8 * 2**20  # bytes
 
 
 class Teller:
-    """Tells one job's pages. A preview takes the place of the one before: the log keeps the newest only."""
+    """Tells one job's pages. A preview takes the place of the one before: the log keeps the newest only.
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._preview, self._shown_at = "", 0.0
+    Which entry that is stands in Redis, so that who takes the job over clears it away.
+    """
+
+    def __init__(self, line: Line, job_id: int) -> None:
+        self._line, self._shown_at = line, 0.0
+        self._newest = key("preview", job_id)
 
     def event(self, image: GeneratedImage, event: Event) -> None:
         """Tell what ComfyUI has just told."""
@@ -38,7 +41,7 @@ class Teller:
 
     def image(self, image: GeneratedImage) -> None:
         """Tell that a variant is there; its preview is over."""
-        self._forget_preview()
+        self.clear()
         if image.file is None:
             return
         self._line.tell(
@@ -61,19 +64,19 @@ class Teller:
             url = "data:image/jpeg;base64," + base64.b64encode(small(data)).decode()
             frame = log.encode({"type": "preview", "variant": image.index, "data": url})
             seq = client().xadd(self._line.stream, {"f": frame}, nomkstream=True)
-            self._forget_preview()
-            self._preview = str(seq or "")
+            before = client().set(self._newest, seq or "", ex=log.KEPT_AFTER_END, get=True)
+            if before:
+                client().xdel(self._line.stream, before)
         except (RedisError, OSError, ValueError, Image.DecompressionBombError) as error:
             logger.info("a preview could not be shown: %s", error)
 
-    def _forget_preview(self) -> None:
-        if not self._preview:
-            return
+    def clear(self) -> None:
+        """Take the newest preview out of the log: it shows nothing that is still to come."""
         try:
-            client().xdel(self._line.stream, self._preview)
+            if seq := client().getdel(self._newest):
+                client().xdel(self._line.stream, seq)
         except RedisError as error:
             logger.info("an old preview stays in the log: %s", error)
-        self._preview = ""
 
 
 def small(data: bytes) -> bytes:

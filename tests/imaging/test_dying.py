@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.imaging.studio import PROMPT
+from tests.invariants.pages import Page
 from tests.processes import App, Person, running_app, wait_until
 from tests.standins.comfyui import ScriptedComfyUI
 from tests.standins.comfyui_script import Fault
@@ -28,9 +29,8 @@ from imaging import ordering, storage
 from imaging.models import SourcePicture
 from tests.imaging.studio import png
 user = User.objects.get(pk={user})
-source = SourcePicture.objects.create(user=user, file=storage.save(png({colour!r}))) if {change} else None
-size = {{}} if source else {{"width": 256, "height": 256}}
-job = ordering.order_picture(user, None, "белый забор", variants={variants}, source=source, **size)
+source = SourcePicture.objects.create(user=user, file=storage.save(png({colour!r})))
+job = ordering.order_picture(user, None, "белый забор", variants={variants}, source=source)
 print(job.pk)
 """
 STAGES: dict[str, Callable[[Call], bool]] = {
@@ -58,9 +58,14 @@ class Stage:
 
     def order(self, *, variants: int = 1, change: bool = False) -> int:
         """Order a picture; return its job's id."""
+        if not change:
+            body = {"description": "белый забор", "width": 256, "height": 256, "batch_count": variants}
+            told = self.app.call(self.person, "/api/image/generate", body)
+            assert told.status_code == 202, told.text
+            return int(told.json()["job_id"])
         self.ordered += 1
         colour = f"#{self.ordered:02x}80c0"  # a picture that nobody has looked at yet
-        code = ORDER.format(user=self.person.pk, variants=variants, change=change, colour=colour)
+        code = ORDER.format(user=self.person.pk, variants=variants, colour=colour)
         return int(self.app.manage("shell", "--no-imports", "-c", code).strip().splitlines()[-1])
 
     def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -180,6 +185,45 @@ def test_a_worker_killed_while_it_saves(stage: Stage) -> None:
     assert stage.finish(job) == "done"
     assert stage.rendered_once(job)
     assert stage.files(job) == 1
+
+
+def test_an_open_page_follows_across_a_killed_worker_and_a_late_one_sees_the_end(stage: Stage) -> None:
+    stage.answer_quickly()
+    stage.comfyui.picture_seconds = 5.0
+    job = stage.order()
+    with Page(stage.app, stage.person) as page:
+        page.say(op="join", kind="job", id=job)
+        page.hear_until(lambda: "preview" in kinds(page))
+        stage.app.kill("imaging")
+        page.hear_until(lambda: "end" in kinds(page), 40)
+        assert {"status", "prompt", "progress", "preview", "image"} <= set(kinds(page))
+        assert kinds(page).count("image") == kinds(page).count("end") == 1
+        assert page.frames[-1]["status"] == "done"
+    with Page(stage.app, stage.person) as late:
+        late.say(op="join", kind="job", id=job)
+        late.hear_until(lambda: "end" in kinds(late))
+        assert "preview" not in kinds(late)
+    assert stage.rendered_once(job)
+
+
+def test_a_page_cancels_its_own_picture_and_nobody_elses(stage: Stage) -> None:
+    stage.answer_quickly()
+    stage.comfyui.picture_seconds = 20.0
+    job = stage.order()
+    wait_until(lambda: stage.rendered() or None)
+    with Page(stage.app, stage.app.person("bob")) as strangers:
+        strangers.say(op="join", kind="job", id=job)
+        strangers.say(op="stop", kind="job", id=job)
+        strangers.hear_until(lambda: kinds(strangers) == ["error"])
+    assert stage.status(job) == "rendering"
+    with Page(stage.app, stage.person) as page:
+        page.say(op="stop", kind="job", id=job)
+        assert stage.finish(job) == "cancelled"
+    assert [call.body["prompt_id"] for call in stage.comfyui.called("/interrupt")] == stage.rendered()
+
+
+def kinds(page: Page) -> list[str]:
+    return [frame["type"] for frame in page.frames]
 
 
 def test_a_comfyui_killed_in_mid_render_costs_one_more_try(stage: Stage) -> None:
