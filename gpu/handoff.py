@@ -22,7 +22,7 @@ from gpu.arbiter import COMFYUI, OLLAMA, Held, LeaseLostError, transact
 from gpu.arbiter.holding import claim, keeper
 from gpu.arbiter.state import NOBODY, UNKNOWN, Switch
 from gpu.services.comfyui import ComfyUI
-from gpu.services.errors import ServiceError
+from gpu.services.errors import ServiceError, ServiceHangsError
 from gpu.services.ollama import Ollama
 from gpu.services.process_manager import ProcessManager
 from live.redis import RedisError
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 MIB = 2**20
 LOOK_EVERY = 0.05  # seconds between two looks at a service that is giving its memory back
 ASK_AGAIN = 1.0  # seconds; an unload that came in mid-load was ignored
+PART_BACK, LONGEST_SETTLE = 0.75, 5.0  # as Ollama itself waits, after an unload, before it loads again
 RESIDUE = 700 * MIB  # what a CUDA process keeps for itself with nothing loaded
 
 
@@ -92,39 +93,35 @@ class HandOver:
             if not self._wait_until_empty(ollama):
                 self._force(OLLAMA, "keeps_memory")
         except ServiceError as error:
-            logger.info("Ollama is not there and holds nothing: %s", error)
+            self._not_there(OLLAMA, error)
 
     def _wait_until_empty(self, ollama: Ollama) -> bool:
         """Ask Ollama to unload until it shows that it has; answers whether it did."""
-        held_memory, asked_at = False, 0.0
+        held, used, asked_at = 0, 0, 0.0
         deadline = time.monotonic() + settings.PROCESS_SWITCH_TIMEOUT
         while time.monotonic() < deadline:
             loaded = ollama.loaded()
             if not loaded:
-                return self._settle(deadline) if held_memory else True
-            held_memory = held_memory or any(model.size_vram for model in loaded)
+                if held:
+                    self._settle(used - int(held * PART_BACK))
+                return True
+            held = max(held, sum(model.size_vram for model in loaded))
             if time.monotonic() - asked_at >= ASK_AGAIN:
-                asked_at = time.monotonic()
+                asked_at, seen = time.monotonic(), vram.read_card()
+                used = max(used, seen.used if seen else 0)
                 self.held.check()
                 for model in loaded:
                     ollama.unload(model.name)
             time.sleep(LOOK_EVERY)
         return False
 
-    def _settle(self, deadline: float) -> bool:
-        """Wait for the memory itself: the list is empty before it is free."""
-        seen = vram.read_card()
+    def _settle(self, wanted: int) -> None:
+        """Wait until so little of the card is used: the list is empty before the memory is free."""
+        until = time.monotonic() + LONGEST_SETTLE
+        while (seen := vram.read_card()) and seen.used > wanted and time.monotonic() < until:
+            time.sleep(LOOK_EVERY * 2)
         if seen is None:
             time.sleep(settings.GPU_SETTLE)
-            return True
-        used = seen.used
-        while time.monotonic() < deadline:
-            time.sleep(0.2)
-            now = vram.read_card()
-            if now is None or used - now.used < 50 * MIB:  # it falls no more
-                return True
-            used = now.used
-        return True
 
     def _empty_comfyui(self) -> None:
         try:
@@ -133,7 +130,7 @@ class HandOver:
             if not self._wait_until_freed(comfyui):
                 self._force(COMFYUI, "keeps_memory")
         except ServiceError as error:
-            logger.info("ComfyUI is not there and holds nothing: %s", error)
+            self._not_there(COMFYUI, error)
 
     def _wait_until_idle(self, comfyui: ComfyUI) -> None:
         """Let a picture end, whoever it is for; one that never does is told."""
@@ -155,6 +152,13 @@ class HandOver:
                 return False
             time.sleep(LOOK_EVERY)
         return True
+
+    def _not_there(self, service: str, error: ServiceError) -> None:
+        """Go on when a service is down; one that hangs may hold the card."""
+        if isinstance(error, ServiceHangsError):
+            self._force(service, "hangs")
+        else:
+            logger.info("%s is not there and holds nothing: %s", service, error)
 
     def _force(self, service: str, code: str) -> None:
         """Stop the service's process, when a process manager may."""
