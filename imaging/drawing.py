@@ -79,7 +79,7 @@ class Drawing:
     def __init__(self, running: Running, lease: arbiter.Held, images: list[GeneratedImage]) -> None:
         self.running, self.lease, self.job = running, lease, running.job
         self.patience = Patience(running)
-        self.teller = Teller(running.line, running.job_id)
+        self.teller = Teller(running.line)
         self.images, self.left = images, sum(image.status != Status.DONE for image in images)
         self.events: Events | None = None
         self.comfyui: ComfyUI

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import logging
 import time
 
@@ -12,7 +13,7 @@ from PIL import Image
 from gpu.services.comfyui import Event
 from imaging.models import GeneratedImage
 from live import log
-from live.redis import RedisError, client, key
+from live.redis import RedisError, client
 from live.scribe import Line
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,12 @@ LARGEST_PREVIEW = 8 * 2**20  # bytes
 class Teller:
     """Tells one job's pages. A preview takes the place of the one before: the log keeps the newest only.
 
-    Which entry that is stands in Redis, so that who takes the job over clears it away.
+    A worker that was killed leaves its last one; whoever takes the job over clears it away.
     """
 
-    def __init__(self, line: Line, job_id: int) -> None:
-        self._line, self._shown_at = line, 0.0
-        self._newest = key("preview", job_id)
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._newest, self._shown_at = "", 0.0
 
     def event(self, image: GeneratedImage, event: Event) -> None:
         """Tell what ComfyUI has just told."""
@@ -64,17 +65,19 @@ class Teller:
             url = "data:image/jpeg;base64," + base64.b64encode(small(data)).decode()
             frame = log.encode({"type": "preview", "variant": image.index, "data": url})
             seq = client().xadd(self._line.stream, {"f": frame}, nomkstream=True)
-            before = client().set(self._newest, seq or "", ex=log.KEPT_AFTER_END, get=True)
-            if before:
-                client().xdel(self._line.stream, before)
+            if self._newest:
+                client().xdel(self._line.stream, self._newest)
+            self._newest = str(seq or "")
         except (RedisError, OSError, ValueError, Image.DecompressionBombError) as error:
             logger.info("a preview could not be shown: %s", error)
 
     def clear(self) -> None:
-        """Take the newest preview out of the log: it shows nothing that is still to come."""
+        """Take every preview out of the log: it shows nothing that is still to come."""
+        self._newest = ""
         try:
-            if seq := client().getdel(self._newest):
-                client().xdel(self._line.stream, seq)
+            entries = client().xrange(self._line.stream)
+            if old := [seq for seq, fields in entries if json.loads(fields["f"])["type"] == "preview"]:
+                client().xdel(self._line.stream, *old)
         except RedisError as error:
             logger.info("an old preview stays in the log: %s", error)
 
