@@ -29,6 +29,10 @@ ERRORS: dict[str, Sentence] = {
         "The conversation is longer than this model can read at once. Your message is saved; shorten it or"
         " choose a model with a larger window."
     ),
+    "service_hangs": _(
+        "Ollama took the question and does not answer. Your message is saved; try again,"
+        " or ask the admin to restart Ollama."
+    ),
     "garbled": _("Ollama sent something that is no answer. What was written is kept; try again."),
     "cut_off": _(
         "The connection to Ollama broke in mid-answer. What was written is kept; continue or try again."

@@ -20,6 +20,10 @@ REASONS: dict[str, str | Promise] = {
         "%(service)s is still computing for somebody else and does not let go of the card."
         " What waits keeps its place; it goes on by itself when that ends."
     ),
+    "hangs": gettext_lazy(
+        "%(service)s hangs and does not say whether it holds the card."
+        " What waits keeps its place; an admin can restart %(service)s."
+    ),
     "keeps_memory": gettext_lazy(
         "%(service)s does not give its memory back."
         " What waits keeps its place; an admin can restart %(service)s."

@@ -26,6 +26,12 @@ class ServiceDownError(ServiceError):
     code = "service_down"
 
 
+class ServiceHangsError(ServiceDownError):
+    """It took the call and never answered."""
+
+    code = "service_hangs"
+
+
 class ServiceBusyError(ServiceError):
     """Its own queue is full."""
 

@@ -296,6 +296,8 @@ class Ollama:
                 told = response.json()
         except ValueError as error:  # also requests' own JSONDecodeError
             raise errors.GarbledError(str(error)) from error
+        except requests.ReadTimeout as error:
+            raise errors.ServiceHangsError(str(error), url=self.url) from error
         except requests.RequestException as error:
             raise errors.ServiceDownError(str(error), url=self.url) from error
         if not isinstance(told, dict):

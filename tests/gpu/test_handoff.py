@@ -209,6 +209,17 @@ def test_comfyui_that_keeps_its_memory_is_told(pair: Pair) -> None:
     assert pair.granted == []
 
 
+def test_a_service_that_hangs_may_still_hold_the_card(pair: Pair) -> None:
+    arbiter.transact("see", resident=COMFYUI)
+    pair.comfyui.hangs = True
+    ask("chat")
+    pair.hand_over()
+    code, sentence = refused(OLLAMA)
+    assert code == "hangs"
+    assert "ComfyUI hangs and does not say whether it holds the card." in sentence
+    assert pair.granted == []
+
+
 @override_settings(COMFYUI_TIMEOUT=0.3)
 def test_comfyui_that_computes_for_somebody_else_for_too_long_is_told(pair: Pair) -> None:
     pair.comfyui.picture_seconds = 30

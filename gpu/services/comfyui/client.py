@@ -162,6 +162,8 @@ class ComfyUI:
                 session.trust_env = False  # a proxy of the environment is not meant for a service at home
                 given.setdefault("timeout", self._quick)
                 return session.request(method, self.url + path, allow_redirects=False, **given)
+        except requests.ReadTimeout as error:
+            raise errors.ServiceHangsError(str(error), url=self.url) from error
         except (requests.RequestException, ValueError) as error:  # ValueError: an impossible address
             raise errors.ServiceDownError(str(error), url=self.url) from error
 
