@@ -268,12 +268,14 @@ def _store(user: Any, chat: Chat | None, order: Order, client_id: UUID | None) -
 def _words_at_hand(order: Order) -> dict[str, Any]:
     if not order.prompt:
         return {"status": Status.QUEUED}
+    change = order.change or (shaping.USUAL_CHANGE if order.source else "")
+    usual = shaping.settings_for(change=change, strength=order.strength, denoise=order.denoise)
     return {
         "status": Status.WAITING,
         "prompt": order.prompt,
         "vision_text": order.vision_text,
-        "change": order.change,
-        "settings": order.settings or shaping.settings_for(denoise=order.denoise),
+        "change": change,
+        "settings": order.settings or usual,
     }
 
 

@@ -140,7 +140,7 @@ class Pages(PageNumberPagination):
 class Images(APIView):
     """The caller's pictures, newest first."""
 
-    @extend_schema(responses={200: dict})
+    @extend_schema(operation_id="api_image_list", responses={200: dict})
     def get(self, request: Request) -> Response:
         pages = Pages()
         found = shapes.with_images(ImageJob.objects.visible_to(request.user)).order_by("-pk")

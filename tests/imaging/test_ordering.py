@@ -137,6 +137,14 @@ def test_again_of_one_that_never_came_to_words_thinks_anew(studio: Studio, alice
     assert again.status == "queued"
 
 
+def test_again_of_one_that_never_came_to_settings_has_the_usual_ones(studio: Studio, alice: User) -> None:
+    job = studio.order(alice, source=upload(alice))
+    ordering.cancel_job(job)
+    ImageJob.objects.filter(pk=job.pk).update(prompt="Kept words.")
+    again = ordering.draw_again(fresh(job))
+    assert (again.status, again.settings["denoise"]) == ("waiting", 0.6)
+
+
 def test_variations_are_drawn_from_the_picture_with_its_prompt(studio: Studio, alice: User) -> None:
     job = studio.drawn(alice)
     image = images(job)[0]
