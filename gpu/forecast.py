@@ -19,8 +19,10 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from gpu.arbiter.rules import Step, change, is_broken
+from gpu.arbiter.decisions import is_broken
+from gpu.arbiter.rules import change
 from gpu.arbiter.state import COMFYUI, Card, Lease, Memory, Rules, Switch, Ticket
+from gpu.arbiter.step import Step
 from live.redis import RedisError, client, key
 
 logger = logging.getLogger(__name__)

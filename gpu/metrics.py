@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from gpu import monitor
 from gpu.arbiter import CHAT, COMFYUI, DRAW, IDLE, OLLAMA, THINK, Card, line, read
-from gpu.arbiter.rules import is_broken
+from gpu.arbiter.decisions import is_broken
 from live.redis import client
 
 

@@ -18,8 +18,9 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from gpu.arbiter.rules import Step, change
+from gpu.arbiter.rules import change
 from gpu.arbiter.state import CHAT, COMFYUI, DRAW, OLLAMA, THINK, Card, Lease, Rules, Switch, Ticket
+from gpu.arbiter.step import Step
 
 DAY = 86_400.0
 START = 1_764_000_000_000

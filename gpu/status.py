@@ -11,7 +11,7 @@ from django.conf import settings
 from accounts.models import User
 from gpu import forecast, monitor, sentences, snapshot
 from gpu.arbiter import Card, Lease, Ticket, line, read
-from gpu.arbiter.rules import is_broken
+from gpu.arbiter.decisions import is_broken
 from gpu.arbiter.state import COMFYUI, NOBODY, OLLAMA, UNKNOWN
 from live.redis import client
 

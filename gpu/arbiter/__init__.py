@@ -1,6 +1,6 @@
 """Who may use the card: tickets in a line, leases with a fencing token, hand-overs between two services.
 
-`state` is the card as plain data, `order` and `rules` decide as pure functions, `card.lua`
+`state` is the card as plain data, `rules`, `decisions` and `order` are pure functions, `card.lua`
 does the same in Redis, `line` asks it, `holding` keeps what this process was granted.
 """
 

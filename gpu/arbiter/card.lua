@@ -1,4 +1,4 @@
--- Every transition of the card, atomic in Redis. The same rules as gpu/arbiter/rules.py and
+-- Every transition of the card, atomic in Redis. The same rules as gpu/arbiter/rules.py, decisions.py and
 -- order.py, name by name; tests/gpu/test_conformance.py drives both with the same histories.
 --
 -- KEYS: the card's document, the diary's stream, the counters' hash.

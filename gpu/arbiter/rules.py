@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from gpu.arbiter.order import POLICIES, used_ms
+from gpu.arbiter.decisions import has_place, pump, wished
+from gpu.arbiter.order import used_ms
 from gpu.arbiter.state import (
-    CHAT,
     COMFYUI,
-    DRAW,
-    FREED,
-    IDLE,
     NOBODY,
     OLLAMA,
-    THINK,
     UNKNOWN,
     Borrow,
     Broken,
@@ -33,33 +28,9 @@ from gpu.arbiter.state import (
     Used,
     read_lease,
 )
+from gpu.arbiter.step import Step
 
 MOST_DOUBLINGS = 10
-
-
-@dataclass
-class Step:
-    """One transition at work: the card as it will be, and what the caller must do about it.
-
-    `grants` are leases whose tasks are to be sent, `switch` a hand-over to be carried
-    out, `answer` what the asker is told, `events` what people may read about it.
-    """
-
-    card: Card
-    now: int
-    rules: Rules
-    answer: Any = None
-    grants: list[Lease] = field(default_factory=list)
-    switch: Switch | None = None
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    def tell(self, type_: str, **about: Any) -> None:
-        self.events.append({"type": type_, "at": self.now, **about})
-
-    def next_token(self) -> int:
-        """Return a fencing token: it grows even when Redis has forgotten the last one."""
-        self.card.token = max(self.card.token + 1, self.now)
-        return self.card.token
 
 
 def apply(card: Card, op: str, arguments: dict[str, Any], now: int, rules: Rules) -> Step:
@@ -73,7 +44,7 @@ def change(card: Card, op: str, arguments: dict[str, Any], now: int, rules: Rule
     card.born = card.born or now
     _reap(step)
     OPS[op](step, **arguments)
-    _pump(step)
+    pump(step)
     return step
 
 
@@ -152,7 +123,7 @@ def _adopt(step: Step, told: dict[str, Any]) -> Lease | None:
     others = [other for other in card.leases if _collide(other, lease)]
     if others or (card.switch and card.switch.to != lease.service):
         return None
-    if card.resident not in (UNKNOWN, lease.service) or not _has_place(card, lease.service, step.rules):
+    if card.resident not in (UNKNOWN, lease.service) or not has_place(card, lease.service, step.rules):
         return None
     for ticket in same:
         card.tickets.remove(ticket)
@@ -232,7 +203,7 @@ def recall(step: Step, used: dict[str, int]) -> None:
 def wish(step: Step, service: str, force: bool) -> None:
     """Have a service resident next, or none; answers there, asked, or busy while something computes."""
     card = step.card
-    if card.resident == _wished(service) and not card.switch:
+    if card.resident == wished(service) and not card.switch:
         step.answer = "there"
     elif card.leases and not force:
         step.answer = "busy"
@@ -378,12 +349,8 @@ def _settle(card: Card, resident: str, now: int) -> None:
 
 
 def _grant_wish(card: Card) -> None:
-    if card.wish and _wished(card.wish) == card.resident:
+    if card.wish and wished(card.wish) == card.resident:
         card.wish = ""
-
-
-def _wished(wish: str) -> str:
-    return NOBODY if wish == FREED else wish
 
 
 def _pause_after(failures: int, rules: Rules) -> int:
@@ -391,114 +358,3 @@ def _pause_after(failures: int, rules: Rules) -> int:
     if failures < rules.breaker:
         return rules.backoff << (failures - 1)
     return min(rules.cool << min(failures - rules.breaker, MOST_DOUBLINGS), rules.longest_cool)
-
-
-# Decisions
-
-
-def _pump(step: Step) -> None:
-    """Grant whatever may run now, and begin the hand-over that the next one needs."""
-    card = step.card
-    while not card.switch:
-        ticket = next_ticket(card, step.now, step.rules)
-        target = _target(card, ticket, step.now, step.rules)
-        if target is not None:
-            _begin_switch(step, target, warm=ticket is None)
-        elif ticket is None or not _may_start(card, ticket, step.now, step.rules):
-            return
-        else:
-            _grant(step, ticket)
-
-
-def next_ticket(card: Card, now: int, rules: Rules) -> Ticket | None:
-    """Return the ticket that should run next, on whichever service; None when nothing may."""
-    if card.paused or card.borrow:
-        return None
-    waiting = [ticket for ticket in card.tickets if not is_broken(card, ticket.service, now)]
-    if rules.handoff != "exclusive":
-        waiting = [ticket for ticket in waiting if _has_place(card, ticket.service, rules)]
-    busy = [ticket for ticket in waiting if ticket.stage != IDLE]
-    if not busy and rules.handoff == "exclusive" and card.resident != OLLAMA:
-        return None
-    return POLICIES[rules.policy](card, busy or waiting, now, rules)
-
-
-def is_broken(card: Card, service: str, now: int) -> bool:
-    """Return whether the service is left alone for now."""
-    broken = card.broken.get(service)
-    return broken is not None and broken.until > now
-
-
-def _target(card: Card, ticket: Ticket | None, now: int, rules: Rules) -> str | None:
-    """Return who should become resident now, None to leave it as it is."""
-    if card.leases or (rules.handoff != "exclusive" and not card.borrow):
-        return None
-    if card.borrow:
-        wanted = card.borrow.service
-    elif card.wish:
-        wanted = _wished(card.wish)
-    elif card.paused:
-        return None
-    elif ticket:
-        wanted = ticket.service
-    else:
-        wanted = OLLAMA if _goes_home(card, now, rules) else card.resident
-    if wanted == card.resident or is_broken(card, wanted, now):
-        return None
-    return wanted
-
-
-def _goes_home(card: Card, now: int, rules: Rules) -> bool:
-    """Return whether the idle card goes back to chats: at the start, and a while after the last picture."""
-    if not rules.restore or card.resident == NOBODY:
-        return False
-    return card.resident == UNKNOWN or now - card.drew_at >= rules.grace
-
-
-def _may_start(card: Card, ticket: Ticket, now: int, rules: Rules) -> bool:
-    if not _has_place(card, ticket.service, rules):
-        return False
-    if rules.handoff == "none":
-        return True
-    if rules.handoff == "exclusive" and ticket.service != card.resident:
-        return False
-    memory = card.memory
-    known = memory.at and now - memory.at <= rules.fresh
-    return not known or memory.free + memory.held >= rules.min_free_mb
-
-
-def _has_place(card: Card, service: str, rules: Rules) -> bool:
-    held = sum(lease.service == service for lease in card.leases)
-    return held < (rules.slots if service == OLLAMA else 1)
-
-
-def _grant(step: Step, ticket: Ticket) -> None:
-    card, now = step.card, step.now
-    card.tickets.remove(ticket)
-    token = step.next_token()
-    lease = Lease(f"lease-{token}", token, ticket, now, now + step.rules.claim)
-    _count_turn(card, ticket.stage, step.rules)
-    card.leases.append(lease)
-    card.moved_at = now
-    step.grants.append(lease)
-    step.tell("granted", ticket=ticket.id, waited=now - ticket.at, stage=ticket.stage)
-
-
-def _count_turn(card: Card, stage: str, rules: Rules) -> None:
-    """Note whose turn it was: words go ahead of pictures and answers only so often."""
-    waiting = {ticket.stage for ticket in card.tickets}
-    if stage == THINK and waiting & {DRAW, CHAT}:
-        card.thought += 1
-    elif stage == CHAT and (DRAW not in waiting or rules.handoff != "exclusive"):
-        card.thought = 0
-    elif stage == DRAW:
-        card.drawn += 1
-
-
-def _begin_switch(step: Step, to: str, *, warm: bool) -> None:
-    token = step.next_token()
-    switch = Switch(
-        f"switch-{token}", token, to, step.card.resident, step.now, step.now + step.rules.claim, warm=warm
-    )
-    step.card.switch = step.switch = switch
-    step.tell("switching", to=to, before=switch.before)

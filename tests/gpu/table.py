@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpu.arbiter.rules import Step, apply
+from gpu.arbiter.rules import apply
 from gpu.arbiter.state import (
     CHAT,
     COMFYUI,
@@ -16,6 +16,7 @@ from gpu.arbiter.state import (
     Card,
     Rules,
 )
+from gpu.arbiter.step import Step
 
 NOW = 1_764_000_000_000
 SERVICE = {CHAT: OLLAMA, THINK: OLLAMA, IDLE: OLLAMA, DRAW: COMFYUI}

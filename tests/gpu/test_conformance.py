@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from gpu.arbiter import line
-from gpu.arbiter.rules import OPS, Step, apply
+from gpu.arbiter.rules import OPS, apply
 from gpu.arbiter.state import Card
+from gpu.arbiter.step import Step
 from live.redis import client
 from tests.gpu.histories import START, history, passing, rules_for
 

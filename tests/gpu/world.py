@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from gpu.arbiter.rules import Step, apply
+from gpu.arbiter.rules import apply
 from gpu.arbiter.state import (
     CHAT,
     COMFYUI,
@@ -25,6 +25,7 @@ from gpu.arbiter.state import (
     Rules,
     Switch,
 )
+from gpu.arbiter.step import Step
 
 START = 1_764_000_000_000
 RENEW = 5_000
