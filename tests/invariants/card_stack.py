@@ -25,16 +25,16 @@ from launch.ports import free_port
 from tests import redis_server
 from tests.processes import ROOT, wait_until
 
-TTL = 2.0  # seconds
-COMPUTES = 1.1  # seconds for a picture as for an answer, some four times as long: see LONG in the worker
+TTL = 1.5  # seconds
+COMPUTES = 1.1  # seconds for a picture as for an answer, some three times as long: see LONG in the worker
 STOPPED = TTL + 0.5  # seconds for which a process stands still
-LATEST = STOPPED + 8  # seconds after which it is woken, also when the moment is not the worst
+LATEST = STOPPED + 3  # seconds after which it is woken, also when the moment is not the worst
 LOOK = 0.05  # seconds
 WORKERS = [OLLAMA, COMFYUI] * 4
 SETTINGS = {
     "GPU_LEASE_TTL": f"{TTL:g}",
-    "GPU_LEASE_RENEW": "0.4",
-    "GPU_LEASE_CLAIM": "2",
+    "GPU_LEASE_RENEW": "0.3",
+    "GPU_LEASE_CLAIM": "1.5",
     "GPU_SETTLE": "0",
     "GPU_RESTORE_GRACE": "0.5",
     "GPU_OLLAMA_SLOTS": "4",
@@ -137,9 +137,9 @@ class Stack:
                 free = not card.leases and not card.switch
                 self.looks.append(Look(time.time(), bool(card.tickets), free))
 
-    def kill_one(self, *roles: str) -> None:
-        """Kill -9 one of these roles, at work if there is one, and start another in its place."""
-        victim = self._choose(*roles)
+    def kill_one(self, roles: list[str]) -> None:
+        """Kill -9 one of these roles, every other time one at work, and start another in its place."""
+        victim = self._choose(roles, at_work=sum(self.killed.values()) % 2 == 0)
         role = self.processes.pop(victim)
         os.kill(victim, signal.SIGKILL)
         self.rows.hdel("busy", victim)
@@ -147,22 +147,29 @@ class Stack:
         self.killed[role] += 1
         self.start(role)
 
-    def _choose(self, *roles: str) -> int:
+    def _choose(self, roles: list[str], *, at_work: bool) -> int:
         awake = {pid for pid, role in self.processes.items() if role in roles} - self._standing()
-        at_work = awake & {int(pid) for pid in self.rows.hgetall("busy")}
-        return random.choice(sorted(at_work or awake))
+        working = awake & {int(pid) for pid in self.rows.hgetall("busy")} if at_work else set()
+        return random.choice(sorted(working or awake))
 
     def stop_one(self) -> bool:
         """Stop a worker right before its call or its write; answers whether one stood there."""
         for pid, edge in self._edges().items():
-            self._stop(pid, edge)
-            return True
+            if self.processes[pid] in self._whole():
+                self._stop(pid, edge)
+                return True
         return False
 
     def stop_any(self) -> bool:
-        """Stop a worker wherever it is, at work if there is one."""
-        self._stop(self._choose(*WORKERS), "")
-        return True
+        """Stop a worker wherever it is, at work if there is one; answers whether one was stopped."""
+        if whole := self._whole():
+            self._stop(self._choose(whole, at_work=True), "")
+        return bool(whole)
+
+    def _whole(self) -> list[str]:
+        """Return the kinds of workers of which none stands still: work shall go on."""
+        standing = {self.processes.get(pid) for pid in self._standing()}
+        return [role for role in (OLLAMA, COMFYUI) if role not in standing]
 
     def _stop(self, pid: int, edge: str) -> None:
         os.kill(pid, signal.SIGSTOP)

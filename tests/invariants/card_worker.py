@@ -42,8 +42,8 @@ MODEL = "smollm2:135m"
 USERS = (1, 2, 3, 4)
 STAGES = {OLLAMA: "chat", COMFYUI: "draw"}
 TOKENS = 50  # of an answer; a long row is LONG times as much work
-LONG = 4
-EDGE = 0.15  # seconds for which a worker stands where it hurts most to be stopped
+LONG = 3
+EDGE = 0.25  # seconds for which a worker stands where it hurts most to be stopped
 TICK, SWEEP, FEED = 0.2, 0.5, 0.1  # seconds
 
 # A row remembers the newest token it was granted under, and takes nothing under an older one.

@@ -27,7 +27,7 @@ def hammer(stack: Stack, seconds: float) -> None:
     while (now := time.monotonic()) < begun + seconds:
         stack.wake()
         if now >= kill_at:
-            stack.kill_one(*random.choice([WORKERS, WORKERS, ["upkeep"]]))
+            stack.kill_one(random.choice([WORKERS, WORKERS, ["upkeep"]]))
             kill_at = now + random.uniform(1.0, 2.0)
         if now >= stop_at and stop_one(stack, where, late=now >= stop_at + LATE):
             stop_at, where = now + random.uniform(0.7, 1.7), next(places)
@@ -62,6 +62,8 @@ def test_killed_and_stopped_processes_never_break_the_card(card: Stack, seconds:
         f" nothing held while somebody waited: {idle:.2f} s at most,"
         f" nothing computed: {longest(card.looks, computing, held_counts=False):.2f} s; card {dict(diary)}"
     )
+    assert card.killed.total() >= seconds / 4
+    assert len(card.stops) >= seconds / 6
     assert max(both, default=0) <= LONGEST_OVERLAP, logs
     assert max(taken_back, default=0) < LONGEST_OVERLAP, logs
     assert old_writes(log) == []
