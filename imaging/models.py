@@ -152,6 +152,8 @@ class ImageJob(models.Model):
 
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     vision_text = models.TextField(blank=True)
+    # The same in the person's language, for who wants to see the prompt first.
+    vision_shown = models.TextField(blank=True)
     prompt = models.TextField(_("prompt"), blank=True)
     negative = models.TextField(blank=True)
     change = models.CharField(max_length=16, blank=True)

@@ -103,7 +103,8 @@ def test_the_panel_opens_and_closes_by_the_keyboard(anna: Person, opened: Any) -
     expect(page.get_by_role("heading", name="The line")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(chip).to_be_focused()
+    # Not `to_be_focused`: that also wants the window to have the focus, which only one of them can have.
+    page.wait_for_function("document.activeElement.matches('gpu-status.side .chip')")
 
 
 def test_the_card_is_borrowed_and_given_back(one_slot: App, anna: Person, boris: Person, opened: Any) -> None:
