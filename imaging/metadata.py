@@ -15,6 +15,8 @@ from imaging.models import GeneratedImage, ImageJob
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = len(SIGNATURE) + 25  # IHDR: 4 of length, 4 of type, 13 of data, 4 of checksum
 KEYWORD = "ollama-chat"
+PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"sBIT")
+"""The chunks that decide how the picture looks."""
 MOST_PIXELS = 64_000_000
 
 
@@ -56,6 +58,18 @@ def write_into(png: bytes, told: dict[str, Any]) -> bytes:
     """Return the PNG with `told` as JSON, and as the line that other programs read, in text chunks."""
     chunks = _text(KEYWORD, json.dumps(told, ensure_ascii=False)) + _text("parameters", _parameters(told))
     return png[:HEADER] + chunks + png[HEADER:]
+
+
+def without(png: bytes) -> bytes:
+    """Return the PNG with the same pixels and nothing that tells how they came about."""
+    written = bytearray(png[: len(SIGNATURE)])
+    at = len(SIGNATURE)
+    while at + 12 <= len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] in PIXELS:
+            written += png[at : at + 12 + length]
+        at += 12 + length
+    return bytes(written)
 
 
 def read_from(png: bytes) -> dict[str, Any]:

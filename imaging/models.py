@@ -20,9 +20,11 @@ class StoredFileQuerySet(models.QuerySet["StoredFile"]):
     """Files as people and sweeps see them."""
 
     def visible_to(self, user: Any) -> StoredFileQuerySet:
-        """Return the files that something which `user` may see refers to."""
-        drawn = GeneratedImage.objects.visible_to(user).filter(file=OuterRef("pk"))
-        uploaded = SourcePicture.objects.visible_to(user).filter(file=OuterRef("pk"))
+        """Return the files that something of the user's refers to; what lies in the bin is shown there."""
+        if not user.pk:
+            return self.none()
+        drawn = GeneratedImage.objects.filter(job__user_id=user.pk, file=OuterRef("pk"))
+        uploaded = SourcePicture.objects.filter(user_id=user.pk, file=OuterRef("pk"))
         return self.filter(Exists(drawn) | Exists(uploaded))
 
     def orphans(self) -> StoredFileQuerySet:

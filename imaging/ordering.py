@@ -143,10 +143,36 @@ def approve_prompt(job: ImageJob, *, prompt: str = "", chosen: dict[str, Any] | 
             status=Status.WAITING, prompt=prompt, settings=told, sent_at=timezone.now()
         )
         if not moved:
-            raise AppError(_("This picture waits for nobody's word any more."), code=Code.STALE)
+            raise _answered_already()
         job.refresh_from_db()
         _line_up(job)
     return job
+
+
+def rethink(job: ImageJob, *, vision: str) -> ImageJob:
+    """Have the prompt written anew for a job that waits for its person's word: `vision` is what they see.
+
+    Raises AppError (invalid, stale, unavailable).
+    """
+    vision = wording.shorten(wording.tidy(vision), wording.LONGEST_VISION)
+    if thinking.why_not(snapshot.read()):
+        raise AppError(
+            _("No language model is there to write the prompt anew. Yours is kept; change it by hand."),
+            code=Code.UNAVAILABLE,
+        )
+    with transaction.atomic():
+        moved = ImageJob.objects.filter(pk=job.pk, status=Status.REVIEWING, cancelled_at=None).update(
+            status=Status.PROMPTING, vision_text=vision, vision_shown=vision, sent_at=timezone.now()
+        )
+        if not moved:
+            raise _answered_already()
+        job.refresh_from_db()
+        _line_up(job)
+    return job
+
+
+def _answered_already() -> AppError:
+    return AppError(_("This picture waits for nobody's word any more."), code=Code.STALE)
 
 
 def cancel_job(job: ImageJob) -> None:
@@ -184,14 +210,22 @@ def choose_image(image: GeneratedImage) -> None:
     tell_user(image.job.user_id, "chosen", job=image.job_id, image=image.pk)
 
 
+@transaction.atomic
 def delete_image(image: GeneratedImage) -> None:
-    """Take a variant out of sight; it can be brought back for 30 days."""
-    GeneratedImage.objects.filter(pk=image.pk).update(deleted_at=timezone.now(), chosen=False)
+    """Take a variant out of sight; it can be brought back for 30 days. The last one takes the picture along."""
+    others = image.job.images.exclude(pk=image.pk).filter(deleted_at=None)
+    if image.job.is_final and not others.finished().exists():
+        delete_job(image.job)
+    else:
+        GeneratedImage.objects.filter(pk=image.pk).update(deleted_at=timezone.now(), chosen=False)
+        tell_user(image.job.user_id, "chats")
 
 
+@transaction.atomic
 def restore_image(image: GeneratedImage) -> None:
-    """Bring a deleted variant back."""
+    """Bring a deleted variant back, and its picture with it."""
     GeneratedImage.objects.filter(pk=image.pk).update(deleted_at=None)
+    restore_job(image.job)
 
 
 def delete_job(job: ImageJob) -> None:
@@ -209,6 +243,7 @@ def delete_source(source: SourcePicture) -> None:
 def restore_job(job: ImageJob) -> None:
     """Bring a deleted picture back."""
     Message.objects.filter(pk=job.message_id).update(deleted_at=None)
+    tell_user(job.user_id, "chats")
 
 
 # Making the rows

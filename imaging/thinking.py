@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import re
 import time
 from typing import Any
 
@@ -34,6 +35,9 @@ TIMEOUT = 120.0  # seconds for one structured answer of a loaded model
 VISION_TOKENS = 400
 QUESTION_SHARE = 0.3  # of the window, for what people wrote
 LEAST_QUESTION = 200  # characters
+LANGUAGES = {"ru": "Russian"}
+"""The languages of the pages that vision models do not write themselves."""
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 
 def think(running: Running, lease: arbiter.Held) -> None:
@@ -113,7 +117,7 @@ def _described(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[
         return {"notices": running.note("no_vision")}
     known = PictureDescription.objects.filter(sha256=file.sha256, model_name=model.name).first()
     if known:
-        return {"vision_text": known.text}
+        return _seen(running, asker, seen, known.text)
     connection.close()  # looking takes its time, and a connection is dear
     try:
         text = wording.shorten(wording.tidy(_look(asker, model, file)), wording.LONGEST_VISION)
@@ -123,7 +127,32 @@ def _described(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[
     if not text or wording.REFUSAL.match(text):
         return {"notices": running.note("vision_failed")}
     _remember(file, model, text)
-    return {"vision_text": text}
+    return _seen(running, asker, seen, text)
+
+
+def _seen(running: Running, asker: Asker, seen: snapshot.Snapshot, text: str) -> dict[str, Any]:
+    """Return what the picture shows, also in the language of a person who wants to read it first."""
+    language, model = language_of(running.job), seen.find(seen.default_model())
+    if not (running.job.prompt_first and language and model):
+        return {"vision_text": text, "vision_shown": text}
+    answer = ask_for_json(
+        asker.url,
+        model=model,
+        messages=prompts.ask("translate", language=language, text=text),
+        schema=wording.TEXT_SCHEMA,
+        check=wording.check_text,
+        defaults={"text": text},
+        timeout=TIMEOUT,
+        complete=asker.complete,
+    )
+    return {"vision_text": text, "vision_shown": answer.data["text"]}
+
+
+def language_of(job: ImageJob) -> str:
+    """Return the person's language by its English name, "" for the one that vision models write."""
+    if job.user.language:
+        return LANGUAGES.get(job.user.language, "")
+    return "Russian" if CYRILLIC.search(job.description) else ""  # no browser is at hand to be asked
 
 
 def _remember(file: StoredFile, model: snapshot.Known, text: str) -> None:

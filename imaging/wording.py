@@ -18,6 +18,12 @@ SCHEMA: dict[str, Any] = {
     "required": ["prompt"],
 }
 
+TEXT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"text": {"type": "string"}},
+    "required": ["text"],
+}
+
 _JUNK_WORDS = (
     "photo-?realistic", "hyper-?realistic", "ultra-?realistic", "hyper-?detailed", "ultra-?detailed",
     "(?:highly|extremely|insanely|intricately) detailed", "intricate details?", "masterpiece",
@@ -42,6 +48,16 @@ def check(data: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(prompt, str):
         raise TypeError(prompt)
     return {"prompt": clean_prompt(prompt)}
+
+
+def check_text(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a translation on one line. Raises ValueError, TypeError, KeyError when it is of no use."""
+    if not isinstance(data["text"], str):
+        raise TypeError(data["text"])
+    text = tidy(data["text"])
+    if len(text.split()) < LEAST_WORDS or REFUSAL.match(text):
+        raise ValueError("no translation")
+    return {"text": shorten(text, LONGEST_VISION)}
 
 
 def clean_prompt(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 HEADING = re.compile(r"^# (system|user|assistant)$", re.MULTILINE)
-NAMES = ("prompt", "change", "settings", "look")
+NAMES = ("prompt", "change", "settings", "look", "translate")
 
 
 @cache
