@@ -178,7 +178,7 @@ def test_one_answer_at_a_time_and_the_others_wait_without_a_byte(engine: Engine)
 
 def test_unloading_frees_the_memory(engine: Engine) -> None:
     ask(engine, messages=[user("Hi")], options=short())
-    assert engine.megabytes > 200
+    assert engine.megabytes > 150  # less when another engine shares its pages
     unload(engine)
     assert (engine.children, loaded(engine)) == ([], [])
     assert engine.megabytes < 60

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import override_settings
 
+from gpu.arbiter import line
 from live.redis import client
 from tests.standins.ollama import ScriptedOllama
 
@@ -14,6 +15,16 @@ from tests.standins.ollama import ScriptedOllama
 @pytest.fixture(autouse=True)
 def empty_redis() -> None:
     client().flushdb()
+
+
+@pytest.fixture(autouse=True)
+def own_kinds() -> Iterator[None]:
+    """Put back how grants are sent and hand-overs begin: tests of other apps follow in this process."""
+    kinds, begin = dict(line.kinds()), list(line._begin_switch)
+    yield
+    line.kinds().clear()
+    line.kinds().update(kinds)
+    line._begin_switch[:] = begin
 
 
 @pytest.fixture

@@ -21,14 +21,10 @@ CLAIM = 0.3  # seconds
 
 @pytest.fixture(autouse=True)
 def quick_settings() -> Iterator[None]:
-    kinds, begin = dict(line.kinds()), list(line._begin_switch)
     with override_settings(
         GPU_LEASE_CLAIM=CLAIM, GPU_OLLAMA_SLOTS=1, GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI=False
     ):
         yield
-    line.kinds().clear()
-    line.kinds().update(kinds)
-    line._begin_switch[:] = begin
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ async def serving(
                 await worker
         await _hang_up(runner)
         await runner.cleanup()
+        await asyncio.sleep(0.01)  # for what came in meanwhile
 
 
 async def _hang_up(runner: web.AppRunner) -> None:
