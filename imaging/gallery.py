@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
+from imaging.api import shapes
 from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
 
 PAGE = 60
@@ -48,7 +49,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Page:
-    """Pictures with their variants as `shown` and the best one as `cover`; `next` is where the next begins."""
+    """Pictures with their variants as `shown`, the best as `cover`; the next page begins before `next`."""
 
     jobs: list[ImageJob]
     next: int | None
@@ -69,7 +70,7 @@ def read_page(user: Any, wanted: Wanted) -> Page:
     found = with_variants(_narrowed(ImageJob.objects.visible_to(user), wanted))
     jobs = list(_after(found, wanted.before)[: PAGE + 1])
     for job in jobs:
-        job.cover = best_of(job.shown)  # type: ignore[attr-defined]
+        job.cover = shapes.best_of(job.shown)  # type: ignore[attr-defined]
     return Page(jobs[:PAGE], jobs[PAGE - 1].pk if len(jobs) > PAGE else None)
 
 
@@ -79,11 +80,6 @@ def with_variants(jobs: QuerySet[ImageJob]) -> QuerySet[ImageJob]:
     shown = Prefetch("images", finished.select_related("file"), to_attr="shown")
     has_one = Exists(finished.filter(job=OuterRef("pk")))
     return jobs.filter(has_one).prefetch_related(shown).order_by("-created_at", "-pk")
-
-
-def best_of(shown: list[GeneratedImage]) -> GeneratedImage:
-    """Return the chosen variant, else the first."""
-    return next((image for image in shown if image.chosen), shown[0])
 
 
 def models_of(user: Any) -> list[str]:

@@ -19,6 +19,7 @@ from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest, wants_json
 from chats import pages
 from imaging import access, gallery, metadata, ordering, storage
+from imaging.api import shapes
 from imaging.models import GeneratedImage, ImageJob
 
 MOST_AT_ONCE = 200  # pictures that are deleted or downloaded together
@@ -58,7 +59,7 @@ def one(request: AuthenticatedRequest, image_id: int) -> HttpResponse:
     if image.file is None:
         raise AppError(_("This picture is not finished yet."), code=Code.NOT_FOUND)
     shown = gallery.with_variants(ImageJob.objects.filter(pk=image.job_id)).get().shown  # type: ignore[attr-defined]
-    context = {"image": image, "job": image.job, "shown": shown, "best": gallery.best_of(shown)}
+    context = {"image": image, "job": image.job, "shown": shown, "best": shapes.best_of(shown)}
     template = "imaging/_viewed.html" if wants_json(request) else "imaging/one.html"
     return render(request, template, context)
 

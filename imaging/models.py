@@ -284,6 +284,21 @@ class GeneratedImage(models.Model):
     def __str__(self) -> str:
         return f"variant {self.index + 1} of picture {self.job_id}"
 
+    @property
+    def url(self) -> str:
+        return self._served()
+
+    @property
+    def thumb_url(self) -> str:
+        return self._served("768")
+
+    @property
+    def small_url(self) -> str:
+        return self._served("256")
+
+    def _served(self, variant: str = "original") -> str:
+        return self.file.url(variant) if self.file else ""
+
 
 class PictureDescription(models.Model):
     """What a vision model saw in a file: asked once."""

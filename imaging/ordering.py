@@ -212,7 +212,7 @@ def choose_image(image: GeneratedImage) -> None:
 
 @transaction.atomic
 def delete_image(image: GeneratedImage) -> None:
-    """Take a variant out of sight; it can be brought back for 30 days. The last one takes the picture along."""
+    """Take a variant out of sight, for 30 days to be brought back; the last one takes its picture along."""
     others = image.job.images.exclude(pk=image.pk).filter(deleted_at=None)
     if image.job.is_final and not others.finished().exists():
         delete_job(image.job)
@@ -416,10 +416,13 @@ def _checked_prompt(prompt: str) -> str:
 def _checked_settings(chosen: dict[str, Any]) -> dict[str, Any]:
     """Return what a person may set themselves."""
     told: dict[str, Any] = {}
-    if chosen.get("denoise") is not None:
-        told["denoise"] = _checked_denoise(float(chosen["denoise"]))
-    if chosen.get("steps") is not None:
-        told["steps"] = shaping.clamp(int(chosen["steps"]), 1, 50)
+    try:
+        if chosen.get("denoise") is not None:
+            told["denoise"] = _checked_denoise(float(chosen["denoise"]))
+        if chosen.get("steps") is not None:
+            told["steps"] = shaping.clamp(int(chosen["steps"]), 1, 50)
+    except (ValueError, TypeError, OverflowError):
+        raise AppError(_("Steps and denoise are numbers."), code=Code.INVALID) from None
     return told
 
 

@@ -39,6 +39,7 @@ def prefetch(messages: Sequence[Message]) -> None:
         message.job = job  # type: ignore[attr-defined]
         if job:
             job.slots = slots(job)
+            job.best = shapes.best_of(job.shown)
 
 
 def slots(job: ImageJob) -> list[dict[str, Any]]:
@@ -50,7 +51,6 @@ def slots(job: ImageJob) -> list[dict[str, Any]]:
             "index": index,
             "image": by_index.get(index),
             "url": shapes.image_url(by_index[index].file, "768") if _has_file(by_index.get(index)) else "",
-            "original": shapes.image_url(by_index[index].file) if _has_file(by_index.get(index)) else "",
         }
         for index in range(job.variants)
     ]

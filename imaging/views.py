@@ -45,8 +45,28 @@ def order(request: AuthenticatedRequest) -> HttpResponse:
 @require_POST
 @login_required
 def again(request: AuthenticatedRequest, job_id: int) -> HttpResponse:
-    """Draw the same once more, with new seeds."""
-    return _ordered(request, ordering.draw_again(access.get_job(request.user, job_id)))
+    """Draw the same once more, with new seeds, or from the prompt as the person has changed it."""
+    prompt = request.POST.get("prompt", "").strip()
+    return _ordered(request, ordering.draw_again(access.get_job(request.user, job_id), prompt=prompt))
+
+
+@require_POST
+@login_required
+def approve(request: AuthenticatedRequest, job_id: int) -> HttpResponse:
+    """Let a picture that waits for its person's word be drawn, as they have changed it."""
+    job = access.get_job(request.user, job_id)
+    chosen = {name: request.POST.get(name) or None for name in ("denoise", "steps")}
+    ordering.approve_prompt(job, prompt=request.POST.get("prompt", ""), chosen=chosen)
+    return _done(request, job)
+
+
+@require_POST
+@login_required
+def rethink(request: AuthenticatedRequest, job_id: int) -> HttpResponse:
+    """Have the prompt written anew from what the person says that the picture shows."""
+    job = access.get_job(request.user, job_id)
+    ordering.rethink(job, vision=request.POST.get("vision", ""))
+    return _done(request, job)
 
 
 @require_POST
@@ -62,6 +82,10 @@ def cancel(request: AuthenticatedRequest, job_id: int) -> HttpResponse:
     """Cancel a picture; finished variants are kept."""
     job = access.get_job(request.user, job_id)
     ordering.cancel_job(job)
+    return _done(request, job)
+
+
+def _done(request: AuthenticatedRequest, job: ImageJob) -> HttpResponse:
     return HttpResponse(status=204) if wants_json(request) else redirect(job.chat)
 
 

@@ -51,6 +51,12 @@ def describe(job: ImageJob) -> dict[str, Any]:
     }
 
 
+def best_of(shown: Sequence[GeneratedImage]) -> GeneratedImage | None:
+    """Return the chosen variant, else the first finished one."""
+    finished = [image for image in shown if image.file]
+    return next((image for image in finished if image.chosen), finished[0] if finished else None)
+
+
 def images(shown: Sequence[GeneratedImage]) -> list[dict[str, Any]]:
     """Return the finished variants."""
     return [

@@ -10,6 +10,9 @@ class ImageJob extends HTMLElement {
 
   connectedCallback() {
     this.addEventListener("submit", (event) => this.#act(event));
+    this.addEventListener("click", (event) => this.#clicked(event));
+    document.addEventListener("picture-chosen", this.#changed);
+    document.addEventListener("picture-changed", this.#changed);
     if (!("running" in this.dataset)) return;
     this.#leave = live.follow("job", Number(this.dataset.job), (frame) => this.#receive(frame));
     document.addEventListener("card-shown", this.#placed);
@@ -18,6 +21,21 @@ class ImageJob extends HTMLElement {
   disconnectedCallback() {
     this.#leave?.();
     document.removeEventListener("card-shown", this.#placed);
+    document.removeEventListener("picture-chosen", this.#changed);
+    document.removeEventListener("picture-changed", this.#changed);
+  }
+
+  #changed = ({ detail }) => {
+    if (detail.job === this.dataset.job) this.#renew();
+  };
+
+  /** The composer takes a finished picture to start from. */
+  #clicked(event) {
+    const source = event.target.closest("[data-use-source]");
+    const composer = document.querySelector("chat-composer");
+    if (!source || !composer?.use) return;
+    event.preventDefault();
+    composer.use({ image: Number(source.dataset.useSource), url: source.dataset.thumb, name: "" });
   }
 
   #placed = ({ detail }) => {
@@ -74,21 +92,38 @@ class ImageJob extends HTMLElement {
       const other = fresh.querySelector(`[data-variant="${slot.dataset.variant}"]`);
       if (other?.querySelector("a") && !slot.querySelector("a")) slot.replaceWith(document.importNode(other, true));
     }
-    if (!("running" in fresh.dataset)) {
-      this.closest("chat-message").replaceWith(document.importNode(page.querySelector("chat-message"), true));
-      document.body.dispatchEvent(new CustomEvent("chats-changed"));
-    } else if (!this.#waiting) {
-      this.#say(fresh.querySelector(".job-stage").textContent);
+    const over = !("running" in fresh.dataset);
+    // What somebody is changing in the prompt stays under their hands.
+    const review = Boolean(fresh.querySelector("[data-review]")) !== Boolean(this.querySelector("[data-review]"));
+    if (over || review) this.#replace(page);
+    else if (!this.#waiting) this.#say(fresh.querySelector(".job-stage").textContent);
+    if (over) document.body.dispatchEvent(new CustomEvent("chats-changed"));
+  }
+
+  #replace(page) {
+    this.closest("chat-message").replaceWith(document.importNode(page.querySelector("chat-message"), true));
+  }
+
+  /** Takes the row as it is now; one that was deleted goes. */
+  async #renew() {
+    try {
+      this.#replace(await getPage(this.dataset.url));
+    } catch (error) {
+      if (error.status === 404) this.closest("chat-message").remove();
+      else flash(error.message);
     }
   }
 
   async #act(event) {
     if (!event.target.matches("[data-job-action]")) return;
     event.preventDefault();
-    event.target.querySelector("button").disabled = true;
+    const button = event.target.querySelector("button");
+    button.disabled = true;
     try {
       await post(event.target.action, new FormData(event.target));
+      await this.#renew();
     } catch (error) {
+      button.disabled = false;
       flash(error.message);
     }
   }
