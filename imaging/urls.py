@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from imaging import gallery_views, views
+from imaging.api import uploading
 
 app_name = "imaging"
 urlpatterns = [
@@ -19,6 +20,7 @@ urlpatterns = [
     path("pictures/variants/<int:image_id>/download/", gallery_views.download, name="download"),
     path("pictures/<int:job_id>/approve/", views.approve, name="approve"),
     path("pictures/<int:job_id>/rethink/", views.rethink, name="rethink"),
+    path("pictures/sources/", uploading.upload, name="upload"),
     path("pictures/order/", views.order, name="order"),
     path("pictures/<int:job_id>/again/", views.again, name="again"),
     path("pictures/<int:job_id>/cancel/", views.cancel, name="cancel"),

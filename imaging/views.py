@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpResponse, HttpResponseNotModified, JsonResponse
+from django.http import FileResponse, HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +17,7 @@ from chats import access as chats_access
 from chats import pages
 from chats.forms import read_send
 from imaging import access, ordering, storage
-from imaging.models import ImageJob
+from imaging.models import GeneratedImage, ImageJob, SourcePicture
 
 FOREVER = "private, max-age=31536000, immutable"
 
@@ -29,7 +29,8 @@ def order(request: AuthenticatedRequest) -> HttpResponse:
     sent = read_send(request.POST)
     chat_id = request.POST.get("chat", "")
     chat = chats_access.get_chat(request.user, int(chat_id)) if chat_id.isdecimal() else None
-    width, height = _size(request.POST.get("size", ""))
+    source = _source(request)
+    width, height = (None, None) if source else _size(request.POST)
     job = ordering.order_picture(
         request.user,
         chat,
@@ -37,6 +38,10 @@ def order(request: AuthenticatedRequest) -> HttpResponse:
         width=width,
         height=height,
         variants=_number(request.POST.get("variants", "1")),
+        seed=request.POST.get("seed", ""),
+        source=source,
+        strength=request.POST.get("strength", "") if source else "",
+        prompt_first="prompt_first" in request.POST,
         client_id=sent["client_id"],
     )
     return _ordered(request, job)
@@ -97,16 +102,28 @@ def _ordered(request: AuthenticatedRequest, job: ImageJob) -> HttpResponse:
     return JsonResponse(pages.told(request, "chats/_turn.html", job.chat, *shown))
 
 
-def _size(text: str) -> tuple[int | None, int | None]:
-    """Return width and height of "832x1216"; the usual ones where nothing is said."""
+def _source(request: AuthenticatedRequest) -> SourcePicture | GeneratedImage | None:
+    """Return the picture to start from: one that was brought along, or one that was drawn here."""
+    if source := request.POST.get("source", ""):
+        return access.get_source(request.user, _number(source))
+    if image := request.POST.get("source_image", ""):
+        return access.get_image(request.user, _number(image))
+    return None
+
+
+def _size(sent: QueryDict) -> tuple[int | None, int | None]:
+    """Return width and height: of "832x1216", of two numbers for "free", none where nothing is said."""
+    text = sent.get("size", "")
     if not text:
         return None, None
+    if text == "free":
+        return _number(sent.get("width", "")), _number(sent.get("height", ""))
     width, _by, height = text.partition("x")
     return _number(width), _number(height)
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal() or len(text) > 6:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise AppError(_("This is no number: %(text)s") % {"text": text[:40]}, code=Code.INVALID)
     return int(text)
 

@@ -125,6 +125,7 @@ SECTIONS = (
         Name("IMAGE_DEFAULT_HEIGHT", "int", 1024, "Pixels.", low=256, high=4096),
         Name("IMAGE_MAX_WIDTH_UPLOAD", "int", 4096, "Pixels.", low=64),
         Name("IMAGE_MAX_HEIGHT_UPLOAD", "int", 4096, "Pixels.", low=64),
+        Name("IMAGE_MAX_BYTES_UPLOAD", "int", 25 * 2**20, "Bytes of an uploaded picture.", low=2**16),
         Name(
             "IMAGE_MAX_SIZE_FOR_GENERATION", "int", 1024, "Longest side of a source picture, pixels.", low=256
         ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from imaging.api import views
+from imaging.api import uploading, views
 
 MESSAGE = r"^image/(?P<message_id>\d{1,18})"
 
 urlpatterns = [
     re_path(r"^image/?$", views.Images.as_view(), name="api_images"),
+    re_path(r"^image/upload/?$", uploading.Upload.as_view(), name="api_image_upload"),
     re_path(r"^image/generate/?$", views.Generate.as_view(), name="api_image_generate"),
     re_path(r"^image/generate/stream/?$", views.GenerateStream.as_view(), name="api_image_stream"),
     re_path(rf"{MESSAGE}/?$", views.OneImage.as_view(), name="api_image"),

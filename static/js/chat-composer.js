@@ -3,6 +3,7 @@ import { RequestError, post } from "./http.js";
 import { newId } from "./ids.js";
 import { keep, recall } from "./storage.js";
 import { say } from "./words.js";
+import "./picture-tool.js";
 
 const touch = matchMedia("(pointer: coarse)");
 
@@ -22,8 +23,8 @@ class ChatComposer extends HTMLElement {
     this.text.addEventListener("keydown", (event) => this.#pressed(event));
     this.form.addEventListener("submit", (event) => this.#submitted(event));
     this.stopButton.addEventListener("click", () => this.log.stop());
-    this.picture = this.querySelector("[data-picture]");
-    this.picture?.querySelector("button").addEventListener("click", () => this.#togglePicture());
+    this.picture = this.querySelector("picture-tool");
+    this.addEventListener("picture-tool", ({ detail }) => this.#pictureChanged(detail.sentence));
     document.addEventListener("running-changed", (event) => this.#runningChanged(event.detail.running));
     this.#runningChanged(Boolean(this.log.running));
     this.#fit();
@@ -41,17 +42,21 @@ class ChatComposer extends HTMLElement {
     this.text.focus();
   }
 
-  get #draws() {
-    return this.picture?.querySelector("button").getAttribute("aria-pressed") === "true";
+  /** Takes a picture to start from: {source | image, url, name}. */
+  use(picture) {
+    this.picture?.use(picture);
+    this.text.focus();
   }
 
-  #togglePicture() {
-    const draws = !this.#draws;
-    this.picture.querySelector("button").setAttribute("aria-pressed", String(draws));
-    this.picture.querySelector(".picture-options").hidden = !draws;
-    this.text.placeholder = draws ? say("describe_picture") : say("message");
+  get #draws() {
+    return Boolean(this.picture?.draws);
+  }
+
+  #pictureChanged(sentence) {
+    this.text.placeholder = this.#draws ? say("describe_picture") : say("message");
     this.#runningChanged(this.#running);
-    this.text.focus();
+    this.#tell(sentence);
+    if (!touch.matches) this.text.focus();
   }
 
   get #draft() {
@@ -85,13 +90,17 @@ class ChatComposer extends HTMLElement {
   async #send() {
     const content = this.text.value;
     if (!content.trim() || this.#sending) return;
+    if (this.#draws && this.picture.busy) {
+      this.#tell(say("picture_on_its_way"));
+      return;
+    }
     if (this.#running && !this.#draws) {
       this.#tell(say("busy"));
       return;
     }
     this.#setSending(true);
     try {
-      const url = this.#draws ? this.picture.dataset.picture : this.form.action;
+      const url = this.#draws ? this.picture.dataset.order : this.form.action;
       const told = await post(url, this.#body(content));
       this.#sent(content, told);
     } catch (error) {
@@ -112,6 +121,7 @@ class ChatComposer extends HTMLElement {
 
   #sent(content, told) {
     this.#attempt = { id: "", content: "" };
+    if (this.#draws) this.picture.clear();
     const added = this.text.value === content ? "" : this.text.value;
     this.text.value = added;
     keep(this.#draft, added);

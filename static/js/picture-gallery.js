@@ -52,7 +52,7 @@ class PictureGallery extends HTMLElement {
     if (!form || event.submitter?.dataset.native !== undefined) return;
     event.preventDefault();
     try {
-      const told = await post(event.submitter?.formAction || form.action, new FormData(form));
+      const told = await post(form.action, new FormData(form));
       const jobs = this.#boxes.filter((box) => box.checked).map((box) => box.value);
       document.dispatchEvent(new CustomEvent("pictures-deleted", { detail: { ...told, jobs } }));
     } catch (error) {

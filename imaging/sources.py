@@ -1,0 +1,56 @@
+"""Pictures that people bring along to be changed: taken in once each, kept by content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from chats import uploads
+from imaging import storage
+from imaging.models import SourcePicture
+
+LONGEST_NAME = 190  # characters
+
+
+def limits() -> uploads.Limits:
+    """Return how large an upload may be, and how it is kept."""
+    return uploads.Limits(
+        bytes=settings.IMAGE_MAX_BYTES_UPLOAD,
+        width=settings.IMAGE_MAX_WIDTH_UPLOAD,
+        height=settings.IMAGE_MAX_HEIGHT_UPLOAD,
+        longest_side=settings.IMAGE_MAX_SIZE_FOR_GENERATION,
+    )
+
+
+def add_source(user: Any, data: bytes, name: str = "") -> SourcePicture:
+    """Keep a picture for the user; the same one again is the same row. Raises AppError."""
+    clean = uploads.take_in(data, limits())
+    with transaction.atomic():
+        file = storage.save(clean.data)
+        known = SourcePicture.objects.filter(user=user, file=file).order_by("pk").first()
+        if known is None:
+            return SourcePicture.objects.create(user=user, file=file, name=_clean_name(name))
+        if known.deleted_at is not None:
+            known.deleted_at = None
+            known.save(update_fields=["deleted_at"])
+        return known
+
+
+def describe(source: SourcePicture) -> dict[str, Any]:
+    """Return a source as the API and the composer get it."""
+    return {
+        "source_id": source.pk,
+        "name": source.name,
+        "width": source.file.width,
+        "height": source.file.height,
+        "url": source.file.url(),
+        "thumb_url": source.file.url("256"),
+    }
+
+
+def _clean_name(name: str) -> str:
+    """Return the file's own name without folders and what cannot be printed."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(letter for letter in last if letter.isprintable())[:LONGEST_NAME]
