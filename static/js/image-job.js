@@ -117,10 +117,10 @@ class ImageJob extends HTMLElement {
   async #act(event) {
     if (!event.target.matches("[data-job-action]")) return;
     event.preventDefault();
-    const button = event.target.querySelector("button");
+    const button = event.submitter ?? event.target.querySelector("button");
     button.disabled = true;
     try {
-      await post(event.target.action, new FormData(event.target));
+      await post(button.getAttribute("formaction") ?? event.target.action, new FormData(event.target));
       await this.#renew();
     } catch (error) {
       button.disabled = false;
