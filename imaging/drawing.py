@@ -95,7 +95,9 @@ class Drawing:
             except errors.ServiceDownError as error:
                 self.patience.wait(error)
         self.patience.answered()
-        made_by = {"workflow_hash": self.recipe.hash, "model_name": self.recipe.model_name}
+        made_by: dict[str, Any] = {"workflow_hash": self.recipe.hash, "model_name": self.recipe.model_name}
+        if self.recipe.notice:
+            made_by["notices"] = self.running.note(self.recipe.notice)
         if self.job.status == Stage.WAITING:
             self.running.move_to(Stage.RENDERING, **made_by)
         elif self.job.workflow_hash != self.recipe.hash:

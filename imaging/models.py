@@ -20,11 +20,12 @@ class StoredFileQuerySet(models.QuerySet["StoredFile"]):
     """Files as people and sweeps see them."""
 
     def visible_to(self, user: Any) -> StoredFileQuerySet:
-        """Return the files that something of the user's refers to; what lies in the bin is shown there."""
+        """Return the files that something of the user's refers to; the bin shows what was deleted."""
         if not user.pk:
             return self.none()
-        drawn = GeneratedImage.objects.filter(job__user_id=user.pk, file=OuterRef("pk"))
-        uploaded = SourcePicture.objects.filter(user_id=user.pk, file=OuterRef("pk"))
+        mine = GeneratedImage.objects.filter(job__user_id=user.pk, job__chat__deleted_at=None)
+        drawn = mine.filter(file=OuterRef("pk"))
+        uploaded = SourcePicture.objects.visible_to(user).filter(file=OuterRef("pk"))
         return self.filter(Exists(drawn) | Exists(uploaded))
 
     def orphans(self) -> StoredFileQuerySet:
@@ -83,6 +84,34 @@ class SourcePicture(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"source picture {self.pk}"
+
+
+class Workflow(models.Model):
+    """An operator's own graph for ComfyUI, in API format; at most one of a kind serves."""
+
+    class Kind(models.TextChoices):
+        TXT2IMG = "txt2img", _("from words")
+        IMG2IMG = "img2img", _("from a picture")
+
+    name = models.CharField(_("name"), max_length=120)
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind, default=Kind.TXT2IMG)
+    graph = models.JSONField(_("workflow"))
+    active = models.BooleanField(_("active"), default=False)
+    # What ComfyUI lacked when it was asked last: codes of imaging.workflows.errors and their values.
+    problems = models.JSONField(default=list)
+    checked_at = models.DateTimeField(_("checked"), null=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("workflow")
+        verbose_name_plural = _("workflows")
+        constraints = [
+            models.UniqueConstraint(fields=["kind"], condition=Q(active=True), name="one_workflow_serves")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ImageJobQuerySet(models.QuerySet["ImageJob"]):
@@ -150,6 +179,8 @@ class ImageJob(models.Model):
     seed = models.CharField(max_length=20, blank=True)
     strength = models.CharField(max_length=16, choices=Strength, blank=True)
     denoise = models.FloatField(null=True)
+    # Set for a test of this very workflow.
+    workflow = models.ForeignKey(Workflow, models.SET_NULL, null=True, related_name="tests")
     prompt_first = models.BooleanField(default=False)
 
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)

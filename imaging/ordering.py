@@ -17,7 +17,7 @@ from chats.models import Chat, Message
 from chats.sending import title_from
 from gpu import arbiter, snapshot
 from imaging import access, ending, seeds, shaping, thinking, wording
-from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, StoredFile
+from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, StoredFile, Workflow
 from imaging.tickets import ticket_of
 from live import log
 from live.events import tell_user
@@ -26,6 +26,8 @@ from live.redis import RedisError
 logger = logging.getLogger(__name__)
 LONGEST_DESCRIPTION = 4000  # characters
 LEAST_SIDE, GREATEST_SIDE, STEP = 256, 2048, 16  # pixels
+TEST_PROMPT = "A small wooden lighthouse stands on a rock in the evening sun."
+TEST_SIDE, TEST_STEPS = 512, 4
 Status, Kind = ImageJob.Status, ImageJob.Kind
 
 
@@ -46,6 +48,7 @@ class Order:
     vision_text: str = ""
     change: str = ""
     settings: dict[str, Any] | None = None
+    workflow: Workflow | None = None
 
 
 def order_picture(
@@ -129,6 +132,22 @@ def vary_image(
         settings={**job.settings, "denoise": shaping.VARY},
     )
     return _place(job.user, job.chat, order, client_id)
+
+
+def order_test(user: Any, workflow: Workflow, source: SourcePicture | None = None) -> ImageJob:
+    """Order a small, quick picture by a workflow that need not serve yet. Raises AppError."""
+    change = shaping.USUAL_CHANGE if source else ""
+    order = Order(
+        description=TEST_PROMPT,
+        width=source.file.width if source else TEST_SIDE,
+        height=source.file.height if source else TEST_SIDE,
+        source=source,
+        prompt=TEST_PROMPT,
+        change=change,
+        settings={**shaping.settings_for(change=change), "steps": TEST_STEPS},
+        workflow=workflow,
+    )
+    return _place(user, None, order, None)
 
 
 def approve_prompt(job: ImageJob, *, prompt: str = "", chosen: dict[str, Any] | None = None) -> ImageJob:
@@ -287,6 +306,7 @@ def _store(user: Any, chat: Chat | None, order: Order, client_id: UUID | None) -
         strength=order.strength,
         denoise=order.denoise,
         prompt_first=order.prompt_first,
+        workflow=order.workflow,
         client_id=client_id,
         sent_at=now,
         **_words_at_hand(order),

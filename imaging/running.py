@@ -57,7 +57,9 @@ def claim_job(job_id: int, stages: tuple[str, ...], token: int) -> Running | Non
     if not taken:
         return None
     ImageJob.objects.filter(pk=job_id, started_at=None).update(started_at=now)
-    job = ImageJob.objects.select_related("source__file", "source_image__file").get(pk=job_id)
+    job = ImageJob.objects.select_related("user", "workflow", "source__file", "source_image__file").get(
+        pk=job_id
+    )
     return Running(job, claim)
 
 

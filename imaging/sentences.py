@@ -53,6 +53,7 @@ ERRORS: dict[str, Sentence] = {
         "Pictures are being set up: the workflow cannot be used. Your description is saved;"
         " try again when the operator has looked at it."
     ),
+    "workflow_problem": _("%(why)s"),
     "model_missing": _(
         "ComfyUI has no model %(model)s. Your description is saved; ask the operator to put its file in"
         " place, then try again."
@@ -80,6 +81,9 @@ NOTICES: dict[str, Sentence] = {
     "prompt_unusable": _("The language model gave no usable prompt, so your own words were used."),
     "prompt_unreachable": _("The language model did not answer, so your own words were used as the prompt."),
     "settings_default": _("The language model gave no usable settings, so the usual ones were used."),
+    "workflow_builtin": _(
+        "The operator's own workflow cannot be used now, so the built-in one has drawn this."
+    ),
     "no_vision": _(
         "No model that can see is installed, so the picture was changed going by your words alone."
     ),

@@ -133,10 +133,16 @@ def test_a_picture_is_cancelled(studio: Studio, alice_client: Client) -> None:
     assert "kept" in cancelled["error"]
 
 
-def test_a_picture_is_deleted_with_its_files_out_of_reach(alice_client: Client, drawn: ImageJob) -> None:
+def test_a_deleted_picture_is_in_its_owners_bin_alone(
+    alice_client: Client, bob_client: Client, drawn: ImageJob
+) -> None:
     url = file_url(drawn)
     assert alice_client.delete(f"/api/image/{drawn.message_id}").status_code == 204
     assert alice_client.get(f"/api/image/{drawn.message_id}").status_code == 404
+    assert url.rsplit("/", 1)[0].encode() in alice_client.get("/pictures/bin/").content
+    assert bob_client.get(url).status_code == 404
+    drawn.chat.deleted_at = timezone.now()
+    drawn.chat.save()
     assert alice_client.get(url).status_code == 404
 
 
