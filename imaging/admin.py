@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
+from imaging import workflow_admin  # noqa: F401 - registers itself
 from imaging.models import ImageJob, StoredFile
 
 

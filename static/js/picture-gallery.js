@@ -51,9 +51,10 @@ class PictureGallery extends HTMLElement {
     const form = event.target.closest(".gallery-found");
     if (!form || event.submitter?.dataset.native !== undefined) return;
     event.preventDefault();
+    const body = new FormData(form);
     try {
-      const told = await post(form.action, new FormData(form));
-      const jobs = this.#boxes.filter((box) => box.checked).map((box) => box.value);
+      const told = await post(form.action, body);
+      const jobs = body.getAll("job");
       document.dispatchEvent(new CustomEvent("pictures-deleted", { detail: { ...told, jobs } }));
     } catch (error) {
       flash(error.message);

@@ -77,7 +77,7 @@ def test_a_russian_wish_becomes_a_card_that_fills_in_live(anna: Person, opened: 
     expect(job.get_by_role("button", name="Draw again")).to_be_visible()
     first = job.locator(".variants img").first
     assert first.evaluate("image => image.complete && image.naturalWidth > 0")
-    job.get_by_text("The prompt").click()
+    job.locator("summary").click()
     expect(job.locator(".thoughts")).to_have_text(PROMPT)
     seeds = job.locator(".seed").all_text_contents()
     assert len(set(seeds)) == 2

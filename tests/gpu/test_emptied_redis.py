@@ -26,8 +26,8 @@ def held() -> Iterator[Held]:
         arbiter.enqueue(arbiter.Ticket("test", 1, 0))
         taken = claim(granted.pop())
         assert taken
-        yield taken
         keeper().drop(taken)
+        yield taken
 
 
 def test_a_fresh_lease_is_taken_back(held: Held) -> None:
