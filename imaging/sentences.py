@@ -53,7 +53,7 @@ ERRORS: dict[str, Sentence] = {
         "Pictures are being set up: the workflow cannot be used. Your description is saved;"
         " try again when the operator has looked at it."
     ),
-    "workflow_problem": _("%(why)s"),
+    "workflow_problem": "%(why)s",
     "model_missing": _(
         "ComfyUI has no model %(model)s. Your description is saved; ask the operator to put its file in"
         " place, then try again."

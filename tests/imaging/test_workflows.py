@@ -19,6 +19,7 @@ from imaging.workflows.binding import Place
 from imaging.workflows.errors import SENTENCES
 from tests.imaging import graphs
 from tests.imaging.studio import Studio, fresh, pixels, upload
+from tests.standins.comfyui_graphs import txt2img
 
 CHOSEN = {"steps": 26, "cfg": 1.0, "guidance": 3.0, "denoise": 0.6, "sampler": "euler", "scheduler": "simple"}
 
@@ -70,7 +71,7 @@ def test_words_seed_and_size_find_their_places(name: str) -> None:
 
 
 def test_the_negative_words_stay_empty_and_never_empty_the_positive_ones() -> None:
-    graph = graphs.txt2img()
+    graph = txt2img()
     graph["33"]["inputs"]["text"] = "ugly"
     told = filled(graph)
     assert (told["6"]["inputs"]["text"], told["33"]["inputs"]["text"]) == ("new words", "")
@@ -110,7 +111,7 @@ def test_ids_are_never_asked_for() -> None:
 
 
 def without(name: str, field: str = "") -> graphs.Graph:
-    graph = graphs.txt2img()
+    graph = txt2img()
     if field:
         del graph[name]["inputs"][field]
     else:
@@ -126,7 +127,7 @@ def without(name: str, field: str = "") -> graphs.Graph:
         (without("6"), False, "no_text"),
         (without("31", "seed"), False, "no_seed"),
         (without("27"), False, "no_size"),
-        (graphs.txt2img(), True, "no_picture"),
+        (txt2img(), True, "no_picture"),
         ({**graphs.CHANGE, "31": {**graphs.CHANGE["31"], "inputs": {
             key: value for key, value in graphs.CHANGE["31"]["inputs"].items() if key != "denoise"
         }}}, True, "no_denoise"),
@@ -145,7 +146,7 @@ def test_a_seed_that_is_computed_is_refused() -> None:
 
 
 def test_a_graph_that_runs_in_a_circle_is_followed_once() -> None:
-    graph = graphs.txt2img()
+    graph = txt2img()
     graph["35"]["inputs"]["conditioning"] = ["35", 0]
     graph["27"]["inputs"]["samples"] = ["27", 0]
     assert refusal(graph)[0] == "no_text"
@@ -163,7 +164,7 @@ def png_with(**chunks: str) -> bytes:
 
 
 def test_json_and_the_pictures_of_comfyui_are_read() -> None:
-    graph = graphs.txt2img()
+    graph = txt2img()
     text = json.dumps(graph)
     for data in (text.encode(), b"\xef\xbb\xbf" + text.encode(), png_with(prompt=text, workflow="{}")):
         assert read_graph(data) == graph
@@ -256,7 +257,7 @@ def test_an_operators_file_draws(studio: Studio, alice: User, tmp_path: Path) ->
 def test_the_built_in_graph_serves_for_one_that_is_broken(
     studio: Studio, alice: User, tmp_path: Path, broken: str
 ) -> None:
-    graph = graphs.txt2img()
+    graph = txt2img()
     graph["8"]["class_type"] = "TheirDecoder"
     file = tmp_path / "flux.json"
     if broken != "file gone":
@@ -310,7 +311,7 @@ def test_an_admin_uploads_looks_tests_and_lets_it_serve(
 
 
 def test_only_one_of_a_kind_serves(studio: Studio, admin_client: Client) -> None:
-    one, two = own(graphs.custom()), own(graphs.txt2img(), active=False)
+    one, two = own(graphs.custom()), own(txt2img(), active=False)
     admin_client.post(LIST, {"_selected_action": [two.pk], "action": "activate"})
     assert list(Workflow.objects.filter(active=True)) == [two]
     assert one.pk != two.pk
