@@ -15,5 +15,8 @@ urlpatterns = [
     re_path(r"^image/generate/stream/?$", views.GenerateStream.as_view(), name="api_image_stream"),
     re_path(rf"{MESSAGE}/?$", views.OneImage.as_view(), name="api_image"),
     re_path(rf"{MESSAGE}/events/?$", views.Events.as_view(), name="api_image_events"),
+    re_path(rf"{MESSAGE}/approve/?$", views.Approve.as_view(), name="api_image_approve"),
+    re_path(rf"{MESSAGE}/again/?$", views.Again.as_view(), name="api_image_again"),
+    re_path(rf"{MESSAGE}/choose/?$", views.Choose.as_view(), name="api_image_choose"),
     re_path(rf"{MESSAGE}/cancel/?$", views.Cancel.as_view(), name="api_image_cancel"),
 ]

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.errors import AppError, Code
 from chats import access as chats_access
 from chats.api.views import AnyAccept
 from imaging import access, ordering
@@ -129,6 +130,77 @@ class Events(APIView):
         return sse.respond(
             kind="job", identity=job.pk, after=after if log.is_seq(after) else "", opening=opening
         )
+
+
+class ApproveSerializer(serializers.Serializer[Any]):
+    """What a person changes in a picture that was ordered with `prompt_first`."""
+
+    prompt = serializers.CharField(required=False, allow_blank=True, default="")
+    steps = serializers.IntegerField(required=False, allow_null=True)
+    denoise = serializers.FloatField(required=False, allow_null=True)
+
+
+class Approve(APIView):
+    """Lets a picture be drawn that waits for its person's word."""
+
+    @extend_schema(request=ApproveSerializer, responses={202: dict})
+    def post(self, request: Request, message_id: int) -> Response:
+        given = ApproveSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        told = dict(given.validated_data)
+        job = access.get_job_of_message(request.user, message_id)
+        ordering.approve_prompt(job, prompt=told.pop("prompt"), chosen=told)
+        return Response(_described(request.user, job.pk), status=202)
+
+
+class AgainSerializer(serializers.Serializer[Any]):
+    """With `image_id` that variant is varied; else the same is drawn again, by `prompt` if there is one."""
+
+    image_id = serializers.IntegerField(required=False, allow_null=True)
+    prompt = serializers.CharField(required=False, allow_blank=True, default="")
+    client_id = serializers.UUIDField(required=False, allow_null=True)
+
+
+class Again(APIView):
+    """Draws the same with new seeds, or variations of one of its variants."""
+
+    @extend_schema(request=AgainSerializer, responses={202: dict})
+    def post(self, request: Request, message_id: int) -> Response:
+        given = AgainSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        told = given.validated_data
+        job, client_id = access.get_job_of_message(request.user, message_id), told.get("client_id")
+        if told.get("image_id"):
+            new = ordering.vary_image(_variant(request.user, job, told["image_id"]), client_id=client_id)
+        else:
+            new = ordering.draw_again(job, prompt=told["prompt"].strip(), client_id=client_id)
+        return Response(_described(request.user, new.pk), status=202)
+
+
+class ChooseSerializer(serializers.Serializer[Any]):
+    """The variant that is the best one."""
+
+    image_id = serializers.IntegerField()
+
+
+class Choose(APIView):
+    """Makes a variant the picture's best: its cover, and what others start from."""
+
+    @extend_schema(request=ChooseSerializer, responses={200: dict})
+    def post(self, request: Request, message_id: int) -> Response:
+        given = ChooseSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        job = access.get_job_of_message(request.user, message_id)
+        ordering.choose_image(_variant(request.user, job, given.validated_data["image_id"]))
+        return Response(_described(request.user, job.pk))
+
+
+def _variant(user: Any, job: ImageJob, image_id: int) -> GeneratedImage:
+    """Return one of the job's variants. Raises AppError not_found, also for another picture's."""
+    image = access.get_image(user, image_id)
+    if image.job_id != job.pk:
+        raise AppError(code=Code.NOT_FOUND)
+    return image
 
 
 class Pages(PageNumberPagination):
