@@ -119,7 +119,7 @@ def jobs(app: App, person: Person, comfyui: str) -> list[tuple[str, ...]]:
 
 def uploads(app: App, person: Person) -> list[tuple[str, ...]]:
     """Measure a photo from upload to ready, beside Pillow that decodes, shrinks and encodes it."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     pillow_heif.register_heif_opener()
     for kind, aim in (("JPEG", "1.2 s"), ("HEIF", "2 s")):
         data = io.BytesIO()
