@@ -72,6 +72,8 @@ class SourcePicture(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="source_pictures")
     file = models.ForeignKey(StoredFile, models.PROTECT, related_name="+")
+    # The message that shows it, for one that came through the API.
+    message = models.OneToOneField(Message, models.SET_NULL, null=True, related_name="source_picture")
     name = models.CharField(_("name"), max_length=190, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)

@@ -446,8 +446,12 @@ def _checked_settings(chosen: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def source_of_message(user: Any, message_id: int, image_id: int | None = None) -> GeneratedImage:
-    """Return the picture that a message offers as a source: the named, the chosen, else the first one."""
+def source_of_message(
+    user: Any, message_id: int, image_id: int | None = None
+) -> GeneratedImage | SourcePicture:
+    """Return the picture that a message offers as a source: brought along, named, chosen, else the first."""
+    if brought := SourcePicture.objects.visible_to(user).filter(message_id=message_id).first():
+        return brought
     if image_id is not None:
         return access.get_image(user, image_id)
     image = access.best_image(access.get_job_of_message(user, message_id))

@@ -41,6 +41,9 @@ def prefetch(messages: Sequence[Message]) -> None:
         if job:
             job.slots = slots(job)
             job.best = shapes.best_of(job.shown)
+            source = job.source or job.source_image
+            job.source_thumb = source.file.url("256") if source and source.file else ""
+            job.lacks_vision = settings.OLLAMA_VISION_MODEL if "no_vision" in job.notices else ""
 
 
 def slots(job: ImageJob) -> list[dict[str, Any]]:

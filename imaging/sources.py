@@ -6,10 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from chats import uploads
+from chats.models import Chat, Message
+from chats.sending import title_from
 from imaging import storage
 from imaging.models import SourcePicture
+from live.events import tell_user
 
 LONGEST_NAME = 190  # characters
 
@@ -29,7 +33,7 @@ def add_source(user: Any, data: bytes, name: str = "") -> SourcePicture:
     clean = uploads.take_in(data, limits())
     with transaction.atomic():
         file = storage.save(clean.data)
-        known = SourcePicture.objects.filter(user=user, file=file).order_by("pk").first()
+        known = SourcePicture.objects.filter(user=user, file=file, message=None).order_by("pk").first()
         if known is None:
             return SourcePicture.objects.create(user=user, file=file, name=_clean_name(name))
         if known.deleted_at is not None:
@@ -38,10 +42,35 @@ def add_source(user: Any, data: bytes, name: str = "") -> SourcePicture:
         return known
 
 
+def add_to_chat(user: Any, chat: Chat | None, data: bytes, name: str = "") -> SourcePicture:
+    """Keep a picture as a message of its own, in a chat or in a new one. Raises AppError."""
+    clean = uploads.take_in(data, limits())
+    name, now = _clean_name(name), timezone.now()
+    with transaction.atomic():
+        if chat is None:
+            chat = Chat.objects.create(user=user, title=title_from(name or "picture"), updated_at=now)
+        message = Message.objects.create(
+            chat=chat,
+            parent_id=chat.leaf_id,
+            author=user,
+            role=Message.Role.USER,
+            kind=Message.Kind.PICTURE,
+            content=f"[picture: {name}]",
+            finished_at=now,
+        )
+        chat.leaf, chat.updated_at = message, now
+        chat.save(update_fields=["leaf", "updated_at"])
+        file = storage.save(clean.data)
+        tell_user(user.pk, "chats")
+        return SourcePicture.objects.create(user=user, file=file, name=name, message=message)
+
+
 def describe(source: SourcePicture) -> dict[str, Any]:
     """Return a source as the API and the composer get it."""
     return {
         "source_id": source.pk,
+        **({"message_id": source.message_id, "chat_id": source.message.chat_id} if source.message else {}),
+        "image_id": source.pk,
         "name": source.name,
         "width": source.file.width,
         "height": source.file.height,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from gpu import arbiter, endpoints, snapshot
@@ -111,7 +111,9 @@ def clear_files() -> None:
     """Remove what was deleted 30 days ago, and the files that nothing refers to any more."""
     long_ago = timezone.now() - KEPT_DELETED
     GeneratedImage.objects.filter(deleted_at__lt=long_ago).delete()
-    ImageJob.objects.filter(message__deleted_at__lt=long_ago).delete()
-    SourcePicture.objects.filter(deleted_at__lt=long_ago).delete()
+    gone = Q(message__deleted_at__lt=long_ago) | Q(chat__deleted_at__lt=long_ago)
+    ImageJob.objects.filter(gone).delete()
+    unseen = Q(message__deleted_at__lt=long_ago) | Q(message__chat__deleted_at__lt=long_ago)
+    SourcePicture.objects.filter(Q(deleted_at__lt=long_ago) | unseen).delete()
     for file in StoredFile.objects.orphans().filter(created_at__lt=timezone.now() - YOUNG):
         storage.remove(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -13,22 +13,35 @@ from live.tail import BEGINNING, follow
 SIGN_OF_LIFE = b": still here\n\n"
 
 
-def respond(*, kind: str, identity: object, after: str, opening: log.Frame | None = None) -> Any:
-    """Return a response that streams one followed thing until it ends; leaving does not stop it."""
+def respond(
+    *,
+    kind: str,
+    identity: object,
+    after: str,
+    opening: log.Frame | None = None,
+    without: Collection[str] = (),
+) -> Any:
+    """Return a response that streams one followed thing until it ends; leaving does not stop it.
+
+    Frames of the types in `without` are left out.
+    """
     response = StreamingHttpResponse(
-        _events(kind, identity, after, opening), content_type="text/event-stream; charset=utf-8"
+        _events(kind, identity, after, opening, without), content_type="text/event-stream; charset=utf-8"
     )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _events(kind: str, identity: object, after: str, opening: log.Frame | None) -> AsyncIterator[bytes]:
+async def _events(
+    kind: str, identity: object, after: str, opening: log.Frame | None, without: Collection[str]
+) -> AsyncIterator[bytes]:
     if opening:
         yield _event(opening)
     stream = log.stream_key(kind, identity)
     async for frame in follow(stream=stream, kind=kind, identity=identity, after=after or BEGINNING):
-        yield _event(frame) if frame else SIGN_OF_LIFE
+        if not frame or frame["type"] not in without:
+            yield _event(frame) if frame else SIGN_OF_LIFE
 
 
 def _event(frame: log.Frame) -> bytes:

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db.models import Prefetch
 
-from imaging.models import GeneratedImage, ImageJob, StoredFile
+from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
 
 
 def with_images(jobs: Any) -> Any:
     """Return the jobs with what `describe` reads, in a constant number of queries."""
     images = GeneratedImage.objects.filter(deleted_at=None).select_related("file")
-    return jobs.select_related("chat", "message").prefetch_related(
+    return jobs.select_related("chat", "message", "source__file", "source_image__file").prefetch_related(
         Prefetch("images", images, to_attr="shown")
     )
 
@@ -48,6 +48,20 @@ def describe(job: ImageJob) -> dict[str, Any]:
         "created_at": job.created_at,
         "finished_at": job.finished_at,
         "images": images(job.shown),  # type: ignore[attr-defined]
+    }
+
+
+def describe_source(source: SourcePicture) -> dict[str, Any]:
+    """Return the message of a picture that was brought along."""
+    file = source.file
+    told = {"id": source.pk, "width": file.width, "height": file.height, "url": image_url(file)}
+    return {
+        "message_id": source.message_id,
+        "chat_id": source.message.chat_id if source.message else None,
+        "kind": "upload",
+        "status": "done",
+        "description": source.name,
+        "images": [{**told, "thumb_url": image_url(file, "768"), "chosen": True}],
     }
 
 

@@ -18,36 +18,47 @@ from rest_framework.views import APIView
 
 from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest
+from chats import access as chats_access
 from imaging import sources
-from imaging.models import SourcePicture
 
 
 class UploadSerializer(serializers.Serializer[Any]):
     """A picture to be changed; the field may also be called `image`."""
 
-    file = serializers.FileField()
+    file = serializers.FileField(required=False)
+    image = serializers.FileField(required=False)
+    chat_id = serializers.IntegerField(required=False, allow_null=True)
 
 
 class Upload(APIView):
-    """Keeps a picture to be changed; its `source_id` goes into an order."""
+    """Keeps a picture to be changed, as a message in a chat, a new one without `chat_id`.
+
+    An order names it by `message_id` as its `reference_image_id`, or by `source_id`.
+    """
 
     parser_classes = [MultiPartParser, FormParser]
 
     @extend_schema(request={"multipart/form-data": UploadSerializer}, responses={201: dict})
     def post(self, request: Request) -> Response:
-        return Response(sources.describe(_kept(request.user, request.FILES)), status=201)
+        given = UploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        data, name = _sent(request.FILES)
+        chat_id = given.validated_data.get("chat_id")
+        chat = chats_access.get_chat(request.user, chat_id) if chat_id else None
+        return Response(sources.describe(sources.add_to_chat(request.user, chat, data, name)), status=201)
 
 
 @require_POST
 @login_required
 def upload(request: AuthenticatedRequest) -> HttpResponse:
     """Keep a picture that somebody put into the composer."""
-    return JsonResponse(sources.describe(_kept(request.user, request.FILES)), status=201)
+    return JsonResponse(sources.describe(sources.add_source(request.user, *_sent(request.FILES))), status=201)
 
 
-def _kept(user: Any, files: Any) -> SourcePicture:
+def _sent(files: Any) -> tuple[bytes, str]:
+    """Return the file's bytes and name. Raises AppError."""
     sent = files.get("file") or files.get("image")
     if sent is None:
         raise AppError(_("Send a picture in the field “file”."), code=Code.INVALID)
     # One byte past the limit is enough to see that it is too large, whatever else was sent.
-    return sources.add_source(user, sent.read(settings.IMAGE_MAX_BYTES_UPLOAD + 1), sent.name or "")
+    return sent.read(settings.IMAGE_MAX_BYTES_UPLOAD + 1), sent.name or ""

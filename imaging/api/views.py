@@ -22,6 +22,8 @@ from live import log, sse
 
 PATIENCE = 600.0  # seconds that `wait` lasts at most
 LOOK_EVERY = 0.3
+PREVIEWS = ("preview",)
+"""Events that come only to who asks for them: a preview has some 20 kB."""
 
 
 class GenerateSerializer(serializers.Serializer[Any]):
@@ -40,6 +42,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
     strength = serializers.CharField(required=False, allow_blank=True, default="")
     prompt_first = serializers.BooleanField(required=False, default=False)
     wait = serializers.BooleanField(required=False, default=False)
+    previews = serializers.BooleanField(required=False, default=False)
     client_id = serializers.UUIDField(required=False, allow_null=True)
 
 
@@ -108,13 +111,14 @@ class GenerateStream(APIView):
         request=GenerateSerializer, responses={200: OpenApiResponse(str, description="text/event-stream")}
     )
     def post(self, request: Request) -> Any:
-        job, _told = order(request)
+        job, told = order(request)
         opening = {"kind": "job", "id": job.pk, "type": "job", "job_id": job.pk, "message_id": job.message_id}
-        return sse.respond(kind="job", identity=job.pk, after="", opening=opening)
+        without = () if told["previews"] else PREVIEWS
+        return sse.respond(kind="job", identity=job.pk, after="", opening=opening, without=without)
 
 
 class Events(APIView):
-    """What happens to a picture, from the beginning or after `Last-Event-ID`, until its end."""
+    """What happens to a picture, from the beginning or after `Last-Event-ID`; previews with `?previews=1`."""
 
     content_negotiation_class = AnyAccept
 
@@ -127,9 +131,9 @@ class Events(APIView):
             return sse.respond_over(
                 opening, {"kind": "job", "id": job.pk, "type": "end", "status": job.status}
             )
-        return sse.respond(
-            kind="job", identity=job.pk, after=after if log.is_seq(after) else "", opening=opening
-        )
+        after = after if log.is_seq(after) else ""
+        without = () if request.query_params.get("previews") in ("1", "true") else PREVIEWS
+        return sse.respond(kind="job", identity=job.pk, after=after, opening=opening, without=without)
 
 
 class ApproveSerializer(serializers.Serializer[Any]):
@@ -225,6 +229,9 @@ class OneImage(APIView):
 
     @extend_schema(responses={200: dict})
     def get(self, request: Request, message_id: int) -> Response:
+        brought = SourcePicture.objects.visible_to(request.user).filter(message_id=message_id)
+        if source := brought.select_related("file", "message").first():
+            return Response(shapes.describe_source(source))
         job = access.get_job_of_message(request.user, message_id)
         return Response(_described(request.user, job.pk))
 

@@ -13,6 +13,7 @@ from imaging import ordering, sources
 from imaging.models import ImageJob, SourcePicture
 from tests.imaging.studio import Studio, png
 
+API = "/api/image/upload"
 DOORS = ["/api/image/upload", "/api/image/upload/", "/pictures/sources/"]
 FETCH = {"X-Requested-With": "fetch"}
 
@@ -113,3 +114,22 @@ def test_a_drawn_picture_is_a_source(studio: Studio, alice: User, alice_client: 
     image = studio.drawn(alice).images.get()
     assert order(alice_client, source_image=image.pk, strength="free").status_code == 200
     assert ImageJob.objects.latest("pk").source_image == image
+
+
+def test_the_api_puts_a_picture_into_a_chat_and_an_order_names_its_message(
+    studio: Studio, alice: User, alice_client: Client, bob_client: Client
+) -> None:
+    told = alice_client.post(API, {"file": sent()}).json()
+    told = alice_client.post(API, {"file": sent(), "chat_id": told["chat_id"]}).json()
+    assert told["message_id"]
+    seen = alice_client.get(f"/api/image/{told['message_id']}").json()
+    assert (seen["kind"], seen["images"][0]["url"]) == ("upload", told["url"])
+    assert bob_client.get(f"/api/image/{told['message_id']}").status_code == 404
+    assert bob_client.post(API, {"file": sent(), "chat_id": told["chat_id"]}).status_code == 404
+
+    body = {"description": "make it blue", "reference_image_id": told["message_id"]}
+    ordered = alice_client.post("/api/image/generate", body, content_type="application/json").json()
+    job = ImageJob.objects.get(pk=ordered["job_id"])
+    assert (job.kind, job.source_id) == ("img2img", told["source_id"])
+    answer = bob_client.post("/api/image/generate", body, content_type="application/json")
+    assert answer.status_code == 404
