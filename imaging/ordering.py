@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,39 +15,17 @@ from accounts.errors import AppError, Code
 from chats.models import Chat, Message
 from chats.sending import title_from
 from gpu import arbiter, snapshot
-from imaging import access, ending, seeds, shaping, thinking, wording
-from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, StoredFile, Workflow
+from imaging import access, ending, orders, shaping, thinking, wording
+from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, Workflow
 from imaging.tickets import ticket_of
 from live import log
 from live.events import tell_user
 from live.redis import RedisError
 
 logger = logging.getLogger(__name__)
-LONGEST_DESCRIPTION = 4000  # characters
-LEAST_SIDE, GREATEST_SIDE, STEP = 256, 2048, 16  # pixels
 TEST_PROMPT = "A small wooden lighthouse stands on a rock in the evening sun."
 TEST_SIDE, TEST_STEPS = 512, 4
 Status, Kind = ImageJob.Status, ImageJob.Kind
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a job is made of. With a `prompt` no model is asked for words."""
-
-    description: str
-    width: int
-    height: int
-    variants: int = 1
-    seed: str = ""
-    source: SourcePicture | GeneratedImage | None = None
-    strength: str = ""
-    denoise: float | None = None
-    prompt_first: bool = False
-    prompt: str = ""
-    vision_text: str = ""
-    change: str = ""
-    settings: dict[str, Any] | None = None
-    workflow: Workflow | None = None
 
 
 def order_picture(
@@ -72,15 +49,15 @@ def order_picture(
     first call made. Raises AppError (invalid, too_large, draining).
     """
     file = source.file if source else None
-    order = Order(
-        description=_checked_description(description),
-        width=_checked_side("width", width, settings.IMAGE_DEFAULT_WIDTH, file),
-        height=_checked_side("height", height, settings.IMAGE_DEFAULT_HEIGHT, file),
-        variants=_checked_variants(variants),
-        seed=_checked_seed(seed),
+    order = orders.Order(
+        description=orders.checked_description(description),
+        width=orders.checked_side("width", width, settings.IMAGE_DEFAULT_WIDTH, file),
+        height=orders.checked_side("height", height, settings.IMAGE_DEFAULT_HEIGHT, file),
+        variants=orders.checked_variants(variants),
+        seed=orders.checked_seed(seed),
         source=source,
-        strength=_checked_strength(strength),
-        denoise=_checked_denoise(denoise),
+        strength=orders.checked_strength(strength),
+        denoise=orders.checked_denoise(denoise),
         prompt_first=prompt_first,
     )
     return _place(user, chat, order, client_id)
@@ -91,7 +68,7 @@ def draw_again(job: ImageJob, *, prompt: str = "", client_id: UUID | None = None
 
     A job that never came to a prompt is thought about anew. Raises AppError.
     """
-    order = Order(
+    order = orders.Order(
         description=job.description,
         width=job.width,
         height=job.height,
@@ -99,7 +76,7 @@ def draw_again(job: ImageJob, *, prompt: str = "", client_id: UUID | None = None
         source=job.source or job.source_image,
         strength=job.strength,
         denoise=job.denoise,
-        prompt=_checked_prompt(prompt) if prompt else job.prompt,
+        prompt=orders.checked_prompt(prompt) if prompt else job.prompt,
         vision_text=job.vision_text,
         change=job.change,
         settings=job.settings,
@@ -119,11 +96,11 @@ def vary_image(
     job = image.job
     if image.file is None:
         raise AppError(_("This picture is not finished yet."), code=Code.STALE)
-    order = Order(
+    order = orders.Order(
         description=job.description,
         width=image.width,
         height=image.height,
-        variants=_checked_variants(variants),
+        variants=orders.checked_variants(variants),
         source=image,
         denoise=shaping.VARY,
         prompt=job.prompt,
@@ -137,7 +114,7 @@ def vary_image(
 def order_test(user: Any, workflow: Workflow, source: SourcePicture | None = None) -> ImageJob:
     """Order a small, quick picture by a workflow that need not serve yet. Raises AppError."""
     change = shaping.USUAL_CHANGE if source else ""
-    order = Order(
+    order = orders.Order(
         description=TEST_PROMPT,
         width=source.file.width if source else TEST_SIDE,
         height=source.file.height if source else TEST_SIDE,
@@ -155,8 +132,8 @@ def approve_prompt(job: ImageJob, *, prompt: str = "", chosen: dict[str, Any] | 
 
     `chosen` may hold `denoise` and `steps`. Raises AppError (invalid, stale).
     """
-    prompt = _checked_prompt(prompt) if prompt.strip() else job.prompt
-    told = {**job.settings, **_checked_settings(chosen or {})}
+    prompt = orders.checked_prompt(prompt) if prompt.strip() else job.prompt
+    told = {**job.settings, **orders.checked_settings(chosen or {})}
     with transaction.atomic():
         moved = ImageJob.objects.filter(pk=job.pk, status=Status.REVIEWING, cancelled_at=None).update(
             status=Status.WAITING, prompt=prompt, settings=told, sent_at=timezone.now()
@@ -268,7 +245,7 @@ def restore_job(job: ImageJob) -> None:
 # Making the rows
 
 
-def _place(user: Any, chat: Chat | None, order: Order, client_id: UUID | None) -> ImageJob:
+def _place(user: Any, chat: Chat | None, order: orders.Order, client_id: UUID | None) -> ImageJob:
     if arbiter.is_draining():
         raise AppError(code=Code.DRAINING)
     if client_id and (before := _ordered_before(user, client_id)):
@@ -286,7 +263,7 @@ def _ordered_before(user: Any, client_id: UUID) -> ImageJob | None:
 
 
 @transaction.atomic
-def _store(user: Any, chat: Chat | None, order: Order, client_id: UUID | None) -> ImageJob:
+def _store(user: Any, chat: Chat | None, order: orders.Order, client_id: UUID | None) -> ImageJob:
     now = timezone.now()
     if chat is None:
         chat = Chat.objects.create(user=user, title=title_from(order.description), updated_at=now)
@@ -320,7 +297,7 @@ def _store(user: Any, chat: Chat | None, order: Order, client_id: UUID | None) -
     return job
 
 
-def _words_at_hand(order: Order) -> dict[str, Any]:
+def _words_at_hand(order: orders.Order) -> dict[str, Any]:
     if not order.prompt:
         return {"status": Status.QUEUED}
     change = order.change or (shaping.USUAL_CHANGE if order.source else "")
@@ -340,7 +317,7 @@ def _words_without_a_model(job: ImageJob) -> dict[str, Any]:
     return thinking.without_a_model(job, notice) if notice and job.status == Status.QUEUED else {}
 
 
-def _store_messages(user: Any, chat: Chat, order: Order, client_id: UUID | None) -> Message:
+def _store_messages(user: Any, chat: Chat, order: orders.Order, client_id: UUID | None) -> Message:
     """Return the picture's message, under the wish where the chat stands."""
     now = timezone.now()
     wish = Message.objects.create(
@@ -369,81 +346,6 @@ def _store_messages(user: Any, chat: Chat, order: Order, client_id: UUID | None)
 
 def _line_up(job: ImageJob) -> None:
     transaction.on_commit(lambda: arbiter.enqueue(ticket_of(job)))
-
-
-# Checking
-
-
-def _invalid(field: str, sentence: Any, code: Code = Code.INVALID) -> AppError:
-    return AppError(sentence, code=code, fields={field: [sentence]})
-
-
-def _checked_description(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\x00", "").strip()
-    if not text:
-        raise _invalid("description", _("Describe the picture first."))
-    if len(text) > LONGEST_DESCRIPTION:
-        sentence = _("This is too long: %(n)d characters, at most %(most)d.")
-        told = sentence % {"n": len(text), "most": LONGEST_DESCRIPTION}
-        raise _invalid("description", told, Code.TOO_LARGE)
-    return text
-
-
-def _checked_side(field: str, value: int | None, usual: int, file: StoredFile | None) -> int:
-    if file is not None:
-        return int(getattr(file, field))
-    value = usual if value is None else value
-    if not LEAST_SIDE <= value <= GREATEST_SIDE or value % STEP:
-        sentence = _("Width and height are multiples of %(step)d between %(least)d and %(most)d pixels.")
-        raise _invalid(field, sentence % {"step": STEP, "least": LEAST_SIDE, "most": GREATEST_SIDE})
-    return value
-
-
-def _checked_variants(count: int) -> int:
-    if not 1 <= count <= MOST_VARIANTS:
-        sentence = _("Between 1 and %(most)d variants can be drawn at once.")
-        raise _invalid("variants", sentence % {"most": MOST_VARIANTS})
-    return count
-
-
-def _checked_seed(seed: str | int | None) -> str:
-    text = "" if seed is None else str(seed).strip()
-    if text and not (text.isascii() and text.isdecimal() and int(text) <= seeds.GREATEST):
-        raise _invalid("seed", _("A seed is a whole number from 0 to 18446744073709551615."))
-    return str(int(text)) if text else ""
-
-
-def _checked_strength(strength: str) -> str:
-    if strength not in ("", *ImageJob.Strength.values):
-        raise _invalid("strength", _("The strength is keep, balanced or free."))
-    return strength
-
-
-def _checked_denoise(denoise: float | None) -> float | None:
-    if denoise is not None and not shaping.LEAST_DENOISE <= denoise <= shaping.WHOLE:
-        raise _invalid("denoise", _("Denoise is a number from 0.05 to 1."))
-    return denoise
-
-
-def _checked_prompt(prompt: str) -> str:
-    prompt = wording.tidy(prompt)
-    if not prompt or len(prompt) > LONGEST_DESCRIPTION:
-        sentence = _("A prompt has between 1 and %(most)d characters.")
-        raise _invalid("prompt", sentence % {"most": LONGEST_DESCRIPTION})
-    return prompt
-
-
-def _checked_settings(chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return what a person may set themselves."""
-    told: dict[str, Any] = {}
-    try:
-        if chosen.get("denoise") is not None:
-            told["denoise"] = _checked_denoise(float(chosen["denoise"]))
-        if chosen.get("steps") is not None:
-            told["steps"] = shaping.clamp(int(chosen["steps"]), 1, 50)
-    except (ValueError, TypeError, OverflowError):
-        raise AppError(_("Steps and denoise are numbers."), code=Code.INVALID) from None
-    return told
 
 
 def source_of_message(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from chats import parts
 from chats.models import Message
 from gpu import snapshot
-from imaging import ordering
+from imaging import orders
 from imaging.api import shapes
 from imaging.models import MOST_VARIANTS, ImageJob
 
@@ -72,8 +72,8 @@ def tool(user: Any) -> dict[str, Any]:
         "sizes": SIZES if usual in dict(SIZES) else ((usual, _("usual")), *SIZES),
         "usual": usual,
         "variants": range(1, MOST_VARIANTS + 1),
-        "least": ordering.LEAST_SIDE,
-        "most": ordering.GREATEST_SIDE,
+        "least": orders.LEAST_SIDE,
+        "most": orders.GREATEST_SIDE,
         "model": settings.COMFYUI_MODEL,
         "comfyui": seen,
         "comfyui_url": settings.COMFYUI_URL or COMFYUI,

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.errors import AppError, Code
 from chats import access as chats_access
 from chats.api.views import AnyAccept
-from imaging import access, ordering
+from imaging import access, ordering, orders
 from imaging.api import shapes
 from imaging.models import GeneratedImage, ImageJob, SourcePicture
 from live import log, sse
@@ -30,7 +30,7 @@ class GenerateSerializer(serializers.Serializer[Any]):
     """What is drawn. Without `chat_id` a new chat begins; `reference_image_id` is a message's id."""
 
     chat_id = serializers.IntegerField(required=False, allow_null=True)
-    description = serializers.CharField(max_length=ordering.LONGEST_DESCRIPTION, allow_blank=True)
+    description = serializers.CharField(max_length=orders.LONGEST_DESCRIPTION, allow_blank=True)
     width = serializers.IntegerField(required=False, allow_null=True)
     height = serializers.IntegerField(required=False, allow_null=True)
     reference_image_id = serializers.IntegerField(required=False, allow_null=True)
