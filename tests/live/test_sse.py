@@ -8,6 +8,8 @@ import pytest
 
 from live import log, sse
 from live.scribe import scribe
+from live.tail import tail
+from tests.live.test_tail import close
 
 TYPES = ["event: status", "event: preview", "event: image", "event: end"]
 
@@ -15,6 +17,7 @@ TYPES = ["event: status", "event: preview", "event: image", "event: end"]
 async def events(without: tuple[str, ...]) -> list[str]:
     response = sse.respond(kind="job", identity=7, after="", without=without)
     body = b"".join([part async for part in response.streaming_content])
+    await close(tail())
     return [line for line in body.decode().splitlines() if line.startswith("event")]
 
 
