@@ -15,10 +15,10 @@ from django.conf import settings
 from gpu.services.comfyui import ComfyUI, Output
 from imaging.failing import PictureError
 from imaging.models import ImageJob, Workflow
-from imaging.workflows import Binding, Graph, WorkflowError, bind, builtin, checking, read_graph
+from imaging.workflows import Binding, Graph, WorkflowError, bind, builtin, checking
+from imaging.workflows.loading import read_file
 
 logger = logging.getLogger(__name__)
-LOADED = ("ckpt_name", "unet_name")
 TEST_SETTINGS = ("steps", "denoise")
 OWN_SETTINGS = ("denoise",)
 """What the app decides in an operator's graph that changes a picture; the rest is the operator's."""
@@ -26,14 +26,23 @@ OWN_SETTINGS = ("denoise",)
 
 @dataclass(frozen=True)
 class Recipe:
-    """A workflow that is ready to be filled in; `notice` is what the person should know of its choice."""
+    """A workflow that is ready to be filled in; `name` is its own, "" for the built-in graph.
+
+    `problem` is why the operator's own does not serve, when it should.
+    """
 
     hash: str
     model_name: str
     template: Graph
     binding: Binding
     settings: tuple[str, ...]
-    notice: str = ""
+    name: str = ""
+    problem: WorkflowError | None = None
+
+    @property
+    def notice(self) -> str:
+        """Return what the person should know of the choice."""
+        return "workflow_builtin" if self.problem else ""
 
     def graph(
         self, *, prompt: str, seed: int, width: int, height: int, chosen: dict[str, Any], source: str
@@ -62,19 +71,28 @@ class Own:
 def choose(job: ImageJob, comfyui: ComfyUI) -> Recipe:
     """Return the workflow for a job. Raises ServiceError, PictureError (model_missing, workflow_broken).
 
-    One under test is the job's own; else the active one serves, else the operator's file, else the
-    built-in graph, which also serves in the place of one that is broken.
+    One under test is the job's own; otherwise the one that serves for its kind.
     """
     if job.workflow is not None:
         return _tested(job, comfyui, Own(job.workflow.name, job.workflow.graph))
+    return find_serving(job.kind, comfyui)
+
+
+def find_serving(kind: str, comfyui: ComfyUI) -> Recipe:
+    """Return what draws pictures of a kind: the active workflow, else the operator's file, else the built-in.
+
+    The built-in graph also serves in the place of one that is broken. Raises as `choose` does; a
+    PictureError's cause is the WorkflowError that names node, field and fix.
+    """
+    changes = kind == ImageJob.Kind.IMG2IMG
     broken: WorkflowError | None = None
     try:
-        if own := find_own(job.kind):
-            return _own(own, job, comfyui)
+        if own := find_own(kind):
+            return _own(own, comfyui, changes=changes, decided=OWN_SETTINGS if changes else ())
     except WorkflowError as error:
-        logger.warning("the operator's workflow for %s is of no use: %s", job.kind, error)
+        logger.warning("the operator's workflow for %s is of no use: %s", kind, error)
         broken = error
-    return _builtin(job, comfyui, broken)
+    return _builtin(comfyui, broken, changes=changes)
 
 
 def find_own(kind: str) -> Own | None:
@@ -83,44 +101,34 @@ def find_own(kind: str) -> Own | None:
         return Own(active.name, active.graph)
     changes = kind == ImageJob.Kind.IMG2IMG
     path = settings.COMFYUI_WORKFLOW_IMG2IMG_PATH if changes else settings.COMFYUI_WORKFLOW_PATH
-    if not path:
-        return None
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise WorkflowError("unreadable") from error
-    return Own(Path(path).name, read_graph(data))
+    return Own(Path(path).name, read_file(path)) if path else None
 
 
-def _own(own: Own, job: ImageJob, comfyui: ComfyUI, extra: tuple[str, ...] = ()) -> Recipe:
-    binding = bind(own.graph, changes_a_picture=job.changes_a_picture)
-    for problem in checking.problems_of(own.graph, comfyui.object_info):
+def _own(own: Own, comfyui: ComfyUI, *, changes: bool, decided: tuple[str, ...]) -> Recipe:
+    binding = bind(own.graph, changes_a_picture=changes)
+    for problem in checking.problems_of(own.graph, checking.recently(comfyui)):
         raise problem
-    decided = extra or (OWN_SETTINGS if job.changes_a_picture else ())
-    return Recipe(hash_of(own.graph), model_of(own.graph) or own.name, own.graph, binding, decided)
+    model = model_of(own.graph, binding) or own.name
+    return Recipe(hash_of(own.graph), model, own.graph, binding, decided, own.name)
 
 
 def _tested(job: ImageJob, comfyui: ComfyUI, own: Own) -> Recipe:
+    changes = job.changes_a_picture
     try:
-        decided = TEST_SETTINGS if job.changes_a_picture else ("steps",)
-        return _own(own, job, comfyui, decided)
+        return _own(own, comfyui, changes=changes, decided=TEST_SETTINGS if changes else ("steps",))
     except WorkflowError as error:
         raise PictureError("workflow_problem", why=error.sentence) from error
 
 
-def _builtin(job: ImageJob, comfyui: ComfyUI, broken: WorkflowError | None) -> Recipe:
+def _builtin(comfyui: ComfyUI, broken: WorkflowError | None, *, changes: bool) -> Recipe:
     try:
-        found = builtin.graph_for(comfyui, settings.COMFYUI_MODEL, changes_a_picture=job.changes_a_picture)
+        graph, name = builtin.graph_for(comfyui, settings.COMFYUI_MODEL, changes_a_picture=changes)
     except WorkflowError as error:
+        if broken:
+            raise PictureError("workflow_broken") from broken
         raise PictureError("model_missing", model=error.about["wanted"]) from error
-    if found is None and broken is not None:
-        raise PictureError("workflow_broken")
-    if found is None:
-        raise PictureError("model_missing", model=settings.COMFYUI_MODEL)
-    graph, name = found
-    binding = bind(graph, changes_a_picture=job.changes_a_picture)
-    notice = "workflow_builtin" if broken else ""
-    return Recipe(hash_of(graph), name, graph, binding, builtin.SETTINGS, notice)
+    binding = bind(graph, changes_a_picture=changes)
+    return Recipe(hash_of(graph), name, graph, binding, builtin.SETTINGS, problem=broken)
 
 
 def hash_of(graph: Graph) -> str:
@@ -128,14 +136,17 @@ def hash_of(graph: Graph) -> str:
     return hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()
 
 
-def model_of(graph: Graph) -> str:
-    """Return the model's file that a graph loads, "" for one that names none."""
-    named = (node["inputs"].get(key) for node in graph.values() for key in LOADED)
-    return next((str(name) for name in named if isinstance(name, str)), "")[:190]
+def model_of(graph: Graph, binding: Binding) -> str:
+    """Return the model's file that draws, "" for a graph that names none."""
+    named = (graph[place.node]["inputs"][place.field] for place in binding.models)
+    return next((name for name in named if isinstance(name, str)), "")[:190]
 
 
 def choose_output(outputs: Sequence[Output], recipe: Recipe) -> Output | None:
-    """Return the file that is the result: a saved one before a preview, the last one of several."""
+    """Return the file that is the result: the best of the bound nodes, else a saved one before a preview."""
+    for name in recipe.binding.results:
+        if found := [output for output in outputs if output.node == name]:
+            return found[-1]
     saved = [output for output in outputs if output.type == "output"]
     found = saved or [output for output in outputs if output.type == "temp"]
     return found[-1] if found else None

@@ -27,6 +27,7 @@ from imaging.workflows.errors import explain
 from imaging.workflows.loading import LARGEST_PNG
 
 BOUND: dict[str, Any] = {
+    "models": gettext_lazy("model"),
     "prompts": gettext_lazy("prompt"),
     "negatives": gettext_lazy("negative prompt, kept empty"),
     "seeds": gettext_lazy("seed"),

@@ -6,8 +6,9 @@ to the sampler and on to the words, the size, the seed and the picture to start 
 
 from __future__ import annotations
 
-from imaging.workflows.binding import Binding, Graph, Place, bind
+from imaging.workflows.binding import Binding, Graph, Place
 from imaging.workflows.errors import WorkflowError
 from imaging.workflows.loading import read_graph
+from imaging.workflows.tracing import bind
 
 __all__ = ["Binding", "Graph", "Place", "WorkflowError", "bind", "read_graph"]

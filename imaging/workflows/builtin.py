@@ -8,6 +8,7 @@ from typing import Any
 
 from gpu.services.comfyui import ComfyUI
 from imaging.workflows.binding import Graph
+from imaging.workflows.checking import FILES, nearest
 from imaging.workflows.errors import WorkflowError
 
 Link = list[Any]
@@ -17,38 +18,51 @@ SETTINGS = ("steps", "cfg", "guidance", "denoise", "sampler", "scheduler")
 """What the app decides in a graph of its own."""
 
 
-def graph_for(comfyui: ComfyUI, wanted: str, *, changes_a_picture: bool) -> tuple[Graph, str] | None:
-    """Return the graph for the model of that stem and the model's file, None when it is nowhere.
+def graph_for(comfyui: ComfyUI, wanted: str, *, changes_a_picture: bool) -> tuple[Graph, str]:
+    """Return the graph for the model of that stem and the model's file.
 
-    Raises ServiceError, WorkflowError (missing_file) when only a part of the model is there.
+    Raises ServiceError, WorkflowError (missing_file) when the model or a part of it is nowhere.
     """
-    if name := find_file(comfyui.models("checkpoints"), wanted):
+    checkpoints = comfyui.models("checkpoints")
+    if name := find_file(checkpoints, wanted):
         loaders = {"30": _node("CheckpointLoaderSimple", ckpt_name=name)}
         return _graph(loaders, ["30", 0], ["30", 1], ["30", 2], changes_a_picture), name
-    if name := find_file(comfyui.models("diffusion_models"), wanted):
-        texts, vaes = comfyui.models("text_encoders"), comfyui.models("vae")
-        first, second = (_part(texts, stems, "DualCLIPLoader") for stems in CLIPS)
+    models = _models(comfyui, "diffusion_models", "unet")
+    if name := find_file(models, wanted):
+        texts, vaes = _models(comfyui, "text_encoders", "clip"), comfyui.models("vae")
+        first, second = (
+            _part(texts, stems, "DualCLIPLoader", f"clip_name{number}")
+            for number, stems in enumerate(CLIPS, 1)
+        )
         loaders = {
             "30": _node("UNETLoader", unet_name=name, weight_dtype="default"),
             "28": _node("DualCLIPLoader", clip_name1=first, clip_name2=second, type="flux"),
-            "29": _node("VAELoader", vae_name=_part(vaes, VAES, "VAELoader")),
+            "29": _node("VAELoader", vae_name=_part(vaes, VAES, "VAELoader", "vae_name")),
         }
         return _graph(loaders, ["30", 0], ["28", 0], ["29", 0], changes_a_picture), name
-    return None
+    raise _missing("CheckpointLoaderSimple", "ckpt_name", wanted, (*checkpoints, *models))
 
 
 def find_file(files: Sequence[str], wanted: str) -> str:
-    """Return the file of that stem, in whatever folder, "" when there is none."""
-    return next((name for name in files if PurePosixPath(name.replace("\\", "/")).stem == wanted), "")
+    """Return the file of that stem, in whatever folder, "" when there is none; the whole name will do too."""
+    path = PurePosixPath(wanted)
+    stem = path.stem if path.suffix in FILES else path.name
+    return next((name for name in files if PurePosixPath(name.replace("\\", "/")).stem == stem), "")
 
 
-def _part(files: Sequence[str], stems: Sequence[str], title: str) -> str:
+def _models(comfyui: ComfyUI, folder: str, old_name: str) -> tuple[str, ...]:
+    return comfyui.models(folder) or comfyui.models(old_name)
+
+
+def _part(files: Sequence[str], stems: Sequence[str], title: str, field: str) -> str:
     found = next((name for stem in stems if (name := find_file(files, stem))), "")
     if not found:
-        raise WorkflowError(
-            "missing_file", title=title, field="name", wanted=stems[0], has=", ".join(files[:5]) or "—"
-        )
+        raise _missing(title, field, stems[0], files)
     return found
+
+
+def _missing(title: str, field: str, wanted: str, files: Sequence[str]) -> WorkflowError:
+    return WorkflowError("missing_file", title=title, field=field, wanted=wanted, has=nearest(wanted, files))
 
 
 def _node(class_type: str, **inputs: Any) -> dict[str, Any]:

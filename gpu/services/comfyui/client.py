@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 
@@ -136,7 +137,8 @@ class ComfyUI:
 
     def object_info(self, class_type: str) -> dict[str, Any]:
         """Return a node's description, empty if it is not installed."""
-        return self._read(f"/object_info/{class_type}", lambda told: dict(told.get(class_type) or {}))
+        path = f"/object_info/{quote(class_type, safe='')}"  # authors name them as they like
+        return self._read(path, lambda told: dict(told.get(class_type) or {}))
 
     def choices(self, class_type: str, field: str) -> tuple[str, ...]:
         """Return the values that a node's field may have; empty if it is no choice."""

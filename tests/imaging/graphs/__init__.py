@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
+from imaging.workflows.loading import read_file
 from tests.standins.comfyui_graphs import img2img, txt2img
 
 Graph = dict[str, dict[str, Any]]
+
+
+def exported(name: str) -> Graph:
+    """Return a file of this folder, read as the app reads it."""
+    return read_file(str(Path(__file__).with_name(f"{name}.json")))
 
 
 def node(class_type: str, title: str = "", **inputs: Any) -> dict[str, Any]:
