@@ -97,7 +97,7 @@ def find_serving(kind: str, comfyui: ComfyUI) -> Recipe:
 
 def find_own(kind: str) -> Own | None:
     """Return the operator's workflow for a kind of picture. Raises WorkflowError for an unreadable file."""
-    if active := Workflow.objects.filter(kind=kind, active=True).first():
+    if active := Workflow.objects.filter(serves=kind).first():
         return Own(active.name, active.graph)
     changes = kind == ImageJob.Kind.IMG2IMG
     path = settings.COMFYUI_WORKFLOW_IMG2IMG_PATH if changes else settings.COMFYUI_WORKFLOW_PATH

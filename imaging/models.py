@@ -98,7 +98,8 @@ class Workflow(models.Model):
     name = models.CharField(_("name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind, default=Kind.TXT2IMG)
     graph = models.JSONField(_("workflow"))
-    active = models.BooleanField(_("active"), default=False)
+    # The kind that it serves now, so that no two of a kind do: also in databases without partial indexes.
+    serves = models.CharField(max_length=16, null=True, blank=True, unique=True)
     # What ComfyUI lacked when it was asked last: codes of imaging.workflows.errors and their values.
     problems = models.JSONField(default=list)
     checked_at = models.DateTimeField(_("checked"), null=True)
@@ -108,12 +109,13 @@ class Workflow(models.Model):
     class Meta:
         verbose_name = _("workflow")
         verbose_name_plural = _("workflows")
-        constraints = [
-            models.UniqueConstraint(fields=["kind"], condition=Q(active=True), name="one_workflow_serves")
-        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def active(self) -> bool:
+        return self.serves is not None
 
 
 class ImageJobQuerySet(models.QuerySet["ImageJob"]):

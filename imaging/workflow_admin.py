@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django import forms
@@ -25,6 +26,8 @@ from imaging.models import ImageJob, SourcePicture, Workflow
 from imaging.workflows import WorkflowError, bind, checking, read_graph
 from imaging.workflows.errors import explain
 from imaging.workflows.loading import LARGEST_PNG
+
+logger = logging.getLogger(__name__)
 
 BOUND: dict[str, Any] = {
     "models": gettext_lazy("model"),
@@ -92,8 +95,8 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """What was bound and what ComfyUI lacks is shown in words; the graph itself stays as it was uploaded."""
 
     form = WorkflowForm
-    list_display = ("name", "kind", "active", "state", "created_by", "created_at")
-    list_filter = ("kind", "active")
+    list_display = ("name", "kind", "draws", "state", "created_by", "created_at")
+    list_filter = ("kind",)
     actions = ("look_again", "test", "activate", "deactivate")
 
     def get_fields(self, request: HttpRequest, obj: Workflow | None = None) -> Any:
@@ -102,7 +105,7 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return (
             "name",
             "kind",
-            "active",
+            "draws",
             "bound",
             "lacking",
             "checked_at",
@@ -112,7 +115,7 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workflow | None = None) -> Any:
-        shown = ("active", "bound", "lacking", "checked_at", "last_test", "created_by", "created_at")
+        shown = ("draws", "bound", "lacking", "checked_at", "last_test", "created_by", "created_at")
         return ("kind", *shown) if obj else ()
 
     def get_form(
@@ -143,6 +146,10 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     # What is shown
 
+    @admin.display(description=gettext_lazy("active"), boolean=True)
+    def draws(self, workflow: Workflow) -> bool:
+        return workflow.active
+
     @admin.display(description=gettext_lazy("state"))
     def state(self, workflow: Workflow) -> str:
         if workflow.checked_at is None:
@@ -152,7 +159,10 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=gettext_lazy("what was bound"))
     def bound(self, workflow: Workflow) -> SafeString:
         changes = workflow.kind == Workflow.Kind.IMG2IMG
-        told = bind(workflow.graph, changes_a_picture=changes).told(workflow.graph)
+        try:
+            told = bind(workflow.graph, changes_a_picture=changes).told(workflow.graph)
+        except WorkflowError as error:
+            return format_html("{}", error.sentence)
         rows = ((str(BOUND[name]), places) for name, places in told)
         return format_html("<ul>{}</ul>", format_html_join("", "<li><b>{}</b>: {}</li>", rows))
 
@@ -204,15 +214,18 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def activate(self, request: HttpRequest, chosen: QuerySet[Workflow]) -> None:
         for workflow in chosen:
             with transaction.atomic():
-                Workflow.objects.filter(kind=workflow.kind).update(active=False)
-                Workflow.objects.filter(pk=workflow.pk).update(active=True)
+                Workflow.objects.filter(serves=workflow.kind).update(serves=None)
+                Workflow.objects.filter(pk=workflow.pk).update(serves=workflow.kind)
+            logger.info(
+                "workflow %s serves %s from now on, says %s", workflow.pk, workflow.kind, request.user
+            )
             sentence = _("“%(name)s” draws from now on.") % {"name": workflow}
             self.message_user(request, sentence, messages.SUCCESS)
             self._look(request, workflow)
 
     @admin.action(description=gettext_lazy("Let the built-in one serve instead"))
     def deactivate(self, request: HttpRequest, chosen: QuerySet[Workflow]) -> None:
-        chosen.update(active=False)
+        chosen.update(serves=None)
 
     # A workflow is code: whoever may upload one may have ComfyUI run what they like.
 

@@ -222,7 +222,7 @@ def test_what_comfyui_lacks_is_named_with_what_it_has(studio: Studio) -> None:
 
 
 def own(graph: graphs.Graph, *, kind: str = "txt2img", active: bool = True) -> Workflow:
-    return Workflow.objects.create(name="Mine", kind=kind, graph=graph, active=active)
+    return Workflow.objects.create(name="Mine", kind=kind, graph=graph, serves=kind if active else None)
 
 
 @pytest.mark.parametrize("model", ["flux1-dev-fp8", "flux1-dev"])
@@ -313,7 +313,7 @@ def test_an_admin_uploads_looks_tests_and_lets_it_serve(
 def test_only_one_of_a_kind_serves(studio: Studio, admin_client: Client) -> None:
     one, two = own(graphs.custom()), own(txt2img(), active=False)
     admin_client.post(LIST, {"_selected_action": [two.pk], "action": "activate"})
-    assert list(Workflow.objects.filter(active=True)) == [two]
+    assert list(Workflow.objects.exclude(serves=None)) == [two]
     assert one.pk != two.pk
 
 
