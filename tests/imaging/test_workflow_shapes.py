@@ -179,7 +179,7 @@ def test_values_that_no_graph_holds_are_refused(inside: str) -> None:
 
 
 def test_comfyui_is_asked_for_its_nodes_once_for_a_line_of_jobs(studio: Studio, alice: User) -> None:
-    Workflow.objects.create(name="Mine", kind="txt2img", graph=graphs.custom(), active=True)
+    Workflow.objects.create(name="Mine", kind="txt2img", graph=graphs.custom(), serves="txt2img")
     studio.drawn(alice)
     asked = [call.path for call in studio.comfyui.calls if "/object_info/" in call.path]
     assert len(asked) == len(set(asked)) == len({node["class_type"] for node in graphs.custom().values()})
@@ -221,7 +221,7 @@ def test_a_model_that_is_nowhere_is_named_with_what_comfyui_has(studio: Studio, 
     if own:
         graph = graphs.custom()
         graph["13"]["class_type"] = "TheirDecoder"
-        Workflow.objects.create(name="Mine", kind="txt2img", graph=graph, active=True)
+        Workflow.objects.create(name="Mine", kind="txt2img", graph=graph, serves="txt2img")
     with override_settings(COMFYUI_MODEL="flux1-schnell"), pytest.raises(PictureError) as caught:
         composing.find_serving("txt2img", ComfyUI(studio.comfyui.url))
     cause = caught.value.__cause__
