@@ -25,6 +25,7 @@ import redis
 import requests
 
 from launch import procfile
+from launch.locks import FileLock
 from launch.ports import free_port
 from tests.standins.ollama import ScriptedOllama
 
@@ -216,7 +217,7 @@ def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
         commands = {"redis": _redis(redis_port, folder), **procfile.read(ROOT / "Procfile")}
         app = App(f"http://{host}:{port}", ollama, folder, environment, commands)
         app.manage("migrate", "--verbosity", "0")
-        app.manage("collectstatic", "--noinput", "--verbosity", "0")
+        _collect_static(app)
         ends.callback(_end, app)
         for name in commands:
             app.start(name)
@@ -227,6 +228,19 @@ def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
         except AssertionError:
             raise AssertionError(app.logs()) from None
         yield app
+
+
+def _collect_static(app: App) -> None:
+    """Fill the folder that all apps serve from, once a test run: others may be reading there already."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+    done, lock = ROOT / ".pytest_cache" / "static", FileLock(ROOT / ".pytest_cache" / "static.lock")
+    lock.take(wait=True)
+    try:
+        if not run or not done.exists() or done.read_text() != run:
+            app.manage("collectstatic", "--noinput", "--verbosity", "0")
+            done.write_text(run)
+    finally:
+        lock.release()
 
 
 def _redis(port: int, folder: Path) -> list[str]:

@@ -141,7 +141,7 @@ class ChatComposer extends HTMLElement {
   }
 
   #runningChanged(running) {
-    if (this.#running && !running) this.#tell(null);
+    if (this.#running && !running && this.trouble.textContent === say("busy")) this.#tell(null);
     this.#running = running;
     const hadFocus = [this.sendButton, this.stopButton].includes(document.activeElement);
     const stops = running && !this.#draws;
