@@ -128,5 +128,8 @@ def test_the_stand_in_wakes_a_client_that_waits(tmp_path: Path) -> None:
         redis.Redis.from_url(chosen.url) as client,
         redis.Redis.from_url(chosen.url) as other,
     ):
-        threading.Timer(0.2, lambda: other.rpush("queue", "job")).start()
+        push = threading.Timer(0.2, lambda: other.rpush("queue", "job"))
+        push.start()
         assert client.blpop(["queue"], timeout=3) == (b"queue", b"job")
+        # The reader can be woken before the writer has read its own answer.
+        push.join()
