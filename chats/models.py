@@ -21,21 +21,55 @@ class ChatQuerySet(models.QuerySet["Chat"]):
         """Return the chats that `user` may see; an anonymous person sees none."""
         return self.filter(user_id=user.pk, deleted_at=None) if user.pk else self.none()
 
+    def in_list(self) -> ChatQuerySet:
+        """Return those that the list shows: not the archived ones."""
+        return self.filter(archived_at=None)
+
     def recent(self) -> ChatQuerySet:
         """Return the newest first, with whether an answer is running (`running`)."""
         running = models.Exists(Message.objects.filter(live_in=models.OuterRef("pk")))
         return self.annotate(running=running).order_by("-updated_at", "-pk")
 
 
+class Preferences(models.Model):
+    """A person's own ways of chatting; a chat's own settings go before them."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chat_preferences")
+    system_prompt = models.TextField(_("instructions"), blank=True)
+    # As chats.options reads them: temperature, top_p, top_k, seed, num_predict, budget, think.
+    options = models.JSONField(default=dict)
+    titles = models.BooleanField(_("titles by the model"), default=True)
+    search_auto = models.BooleanField(_("the model decides whether to search"), default=False)
+
+    class Meta:
+        verbose_name = _("chat preferences")
+        verbose_name_plural = _("chat preferences")
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user_id}"
+
+
 class Chat(models.Model):
     """A conversation; its messages form a tree and `leaf` is where it stands."""
+
+    class TitledBy(models.TextChoices):
+        WORDS = "words", _("the first words")
+        MODEL = "model", _("a model")
+        PERSON = "person", _("the person")
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chats")
     title = models.CharField(_("title"), max_length=TITLE_LENGTH, blank=True)
     model_name = models.CharField(_("model"), max_length=190, blank=True)
     leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+")
+    titled_by = models.CharField(max_length=8, choices=TitledBy, default=TitledBy.WORDS)
+    system_prompt = models.TextField(_("instructions"), blank=True)
+    options = models.JSONField(default=dict)  # as in Preferences; what is not here is the person's
+    draft = models.TextField(blank=True)
+    unread = models.BooleanField(default=False)  # an answer ended while nobody looked
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField()
+    pinned_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = ChatQuerySet.as_manager()
@@ -76,6 +110,7 @@ class Message(models.Model):
     class Kind(models.TextChoices):
         ANSWER = "answer", _("answer")
         PICTURE = "picture", _("picture")
+        SUMMARY = "summary", _("summary")  # of all that stands above it in the thread
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -110,6 +145,9 @@ class Message(models.Model):
     error_code = models.CharField(max_length=32, blank=True)
     error_about = models.JSONField(default=dict)
     numbers = models.JSONField(default=dict)
+    # Web search: what was wished and done, and the numbered sources, [{n, title, url, text}].
+    search = models.JSONField(default=dict)
+    sources = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)

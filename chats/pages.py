@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from chats import parts
+from chats import attachments, parts
 from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_thread
@@ -35,6 +35,7 @@ def shown(messages: list[Message]) -> list[Message]:
     """Return the messages with their HTML ready."""
     for message in messages:
         message.html = render_message(message)
+    attachments.show_pictures(messages)
     parts.attach([message for message in messages if message.role == Message.Role.ASSISTANT])
     return messages
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
-from chats import stopping
+from chats import attachments, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
 from gpu import arbiter, snapshot
 from live import log
@@ -32,6 +33,15 @@ class Sent:
     answer: Message
 
 
+@dataclass(frozen=True)
+class Wish:
+    """How a message is to be answered: by which model, after which search, looking at which pictures."""
+
+    model_name: str = ""
+    search: str = ""  # "", "on" or "auto"
+    pictures: Sequence[int] = field(default_factory=tuple)
+
+
 class BusyError(AppError):
     """An answer is running in this chat already."""
 
@@ -42,25 +52,34 @@ class BusyError(AppError):
 
 
 def send_message(
-    chat: Chat | None, *, author: Any, content: str, model_name: str = "", client_id: UUID | None = None
+    chat: Chat | None,
+    *,
+    author: Any,
+    content: str,
+    client_id: UUID | None = None,
+    model_name: str = "",
+    search: str = "",
+    pictures: Sequence[int] = (),
 ) -> Sent:
     """Store a message and ask for its answer; without a chat a new one begins.
 
     The same `client_id` again returns what the first call made. Raises AppError (invalid, busy).
     """
-    content = _checked(content)
-    _refuse_while_draining()
+    content = checked(content)
+    refuse_while_draining()
     if client_id and (before := _sent_before(author, client_id)):
         return before
+    wish = Wish(model_name, search, tuple(pictures))
     try:
-        return _store(chat, author=author, content=content, model_name=model_name, client_id=client_id)
+        return _store(chat, author=author, content=content, wish=wish, client_id=client_id)
     except IntegrityError:
         if client_id and (before := _sent_before(author, client_id)):
             return before
         raise BusyError from None
 
 
-def _checked(content: str) -> str:
+def checked(content: str) -> str:
+    """Return what a person wrote, as it is kept. Raises AppError (invalid, too_large)."""
     content = content.replace("\r\n", "\n").replace("\x00", "").strip()
     if not content:
         raise AppError(
@@ -72,7 +91,8 @@ def _checked(content: str) -> str:
     return content
 
 
-def _refuse_while_draining() -> None:
+def refuse_while_draining() -> None:
+    """Raise AppError draining while an admin lets the card run empty."""
     if arbiter.is_draining():
         raise AppError(code=Code.DRAINING, retry_after=DRAINING_RETRY)
 
@@ -86,7 +106,7 @@ def _sent_before(author: Any, client_id: UUID) -> Sent | None:
 
 
 @transaction.atomic
-def _store(chat: Chat | None, *, author: Any, content: str, model_name: str, client_id: UUID | None) -> Sent:
+def _store(chat: Chat | None, *, author: Any, content: str, wish: Wish, client_id: UUID | None) -> Sent:
     now = timezone.now()
     if chat is None:
         chat = Chat.objects.create(user=author, title=title_from(content), updated_at=now)
@@ -99,13 +119,14 @@ def _store(chat: Chat | None, *, author: Any, content: str, model_name: str, cli
         client_id=client_id,
         finished_at=now,
     )
-    name = model_name or chat.model_name or snapshot.read().default_model()
-    return Sent(chat, message, _ask(chat, message, author=author, model_name=name))
+    attachments.attach_pictures(message, wish.pictures, user=author)
+    return Sent(chat, message, ask(chat, message, author=author, wish=wish))
 
 
-def _ask(chat: Chat, message: Message, *, author: Any, model_name: str) -> Message:
+def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
     """Make the queued answer under `message` and put its ticket in line on commit."""
     now = timezone.now()
+    model_name = wish.model_name or chat.model_name or snapshot.read().default_model()
     answer = Message.objects.create(
         chat=chat,
         parent=message,
@@ -114,6 +135,7 @@ def _ask(chat: Chat, message: Message, *, author: Any, model_name: str) -> Messa
         status=Message.Status.QUEUED,
         model_name=model_name,
         live_in=chat,
+        search={"mode": wish.search} if wish.search else {},
         sent_at=now,
     )
     chat.leaf, chat.model_name, chat.updated_at = answer, model_name, now
@@ -131,14 +153,14 @@ def _queue(answer: Message) -> None:
 
 def try_again(answer: Message, *, model_name: str = "") -> Sent:
     """Ask for another answer beside this one. Raises AppError busy."""
-    _refuse_while_draining()
+    refuse_while_draining()
     chat, message = answer.chat, answer.parent
     if message is None:
         raise AppError(_("There is no such message."), code=Code.NOT_FOUND)
     try:
         with transaction.atomic():
-            name = model_name or answer.model_name
-            return Sent(chat, message, _ask(chat, message, author=chat.user, model_name=name))
+            wish = Wish(model_name or answer.model_name, answer.search.get("mode", ""))
+            return Sent(chat, message, ask(chat, message, author=chat.user, wish=wish))
     except IntegrityError:
         raise BusyError from None
 
@@ -147,7 +169,7 @@ def continue_answer(answer: Message) -> Message:
     """Have the model go on where the answer ends. Raises AppError (busy, stale)."""
     if not answer.can_continue:
         raise AppError(_("This answer has nothing to continue."), code=Code.STALE)
-    _refuse_while_draining()
+    refuse_while_draining()
     _forget_log(answer)
     try:
         with transaction.atomic():

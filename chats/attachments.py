@@ -1,0 +1,64 @@
+"""Pictures that go along with a person's message. The app that keeps pictures registers here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chats.models import Message
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture beside a message, as pages and the API show it; sizes in pixels."""
+
+    id: int
+    name: str
+    url: str
+    thumb_url: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Who keeps the pictures.
+
+    `attach(message, picture_ids, user)` raises AppError for one that is not the user's;
+    `show(message_ids)` returns each message's pictures; `read(message_id)` returns their bytes, as a
+    model gets them, in the same order.
+    """
+
+    attach: Callable[[Message, Sequence[int], Any], None]
+    show: Callable[[Sequence[int]], dict[int, list[Picture]]]
+    read: Callable[[int], list[bytes]]
+
+
+_keepers: list[Keeper] = []
+
+
+def register(keeper: Keeper) -> None:
+    """Have `keeper` keep the pictures; called from AppConfig.ready."""
+    _keepers[:] = [keeper]
+
+
+def attach_pictures(message: Message, picture_ids: Sequence[int], *, user: Any) -> None:
+    """Put the user's pictures beside a message. Raises AppError."""
+    for keeper in _keepers if picture_ids else ():
+        keeper.attach(message, picture_ids, user)
+
+
+def show_pictures(messages: Sequence[Message]) -> None:
+    """Give each of a person's messages its `pictures`, in one query for all."""
+    mine = [message for message in messages if not message.is_answer]
+    found: dict[int, list[Picture]] = {}
+    for keeper in _keepers if mine else ():
+        found = keeper.show([message.pk for message in mine])
+    for message in mine:
+        message.pictures = found.get(message.pk, [])  # type: ignore[attr-defined]
+
+
+def read_pictures(message_id: int) -> list[bytes]:
+    """Return the files of a message's pictures."""
+    return [data for keeper in _keepers for data in keeper.read(message_id)]
