@@ -27,6 +27,16 @@ def get_message(user: Any, message_id: int, *, chat_id: int | None = None) -> Me
     return message
 
 
+def get_deleted_message(user: Any, message_id: int, *, chat_id: int) -> Message:
+    """Return a deleted message of one of the user's chats. Raises AppError not_found."""
+    mine = Chat.objects.visible_to(user).filter(pk=chat_id)
+    gone = Message.objects.select_related("chat").filter(pk=message_id, chat__in=mine)
+    message = gone.exclude(deleted_at=None).first()
+    if message is None:
+        raise AppError(_("There is no such message."), code=Code.NOT_FOUND)
+    return message
+
+
 def get_answer(user: Any, message_id: int, *, chat_id: int | None = None) -> Message:
     """Return an answer of one of the user's chats. Raises AppError not_found."""
     message = get_message(user, message_id, chat_id=chat_id)

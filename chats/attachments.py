@@ -27,12 +27,13 @@ class Keeper:
 
     `attach(message, picture_ids, user)` raises AppError for one that is not the user's;
     `show(message_ids)` returns each message's pictures; `read(message_id)` returns their bytes, as a
-    model gets them, in the same order.
+    model gets them, in the same order; `copy(original, copy)` puts the same pictures beside another message.
     """
 
     attach: Callable[[Message, Sequence[int], Any], None]
     show: Callable[[Sequence[int]], dict[int, list[Picture]]]
     read: Callable[[int], list[bytes]]
+    copy: Callable[[Message, Message], None]
 
 
 _keepers: list[Keeper] = []
@@ -56,9 +57,15 @@ def show_pictures(messages: Sequence[Message]) -> None:
     for keeper in _keepers if mine else ():
         found = keeper.show([message.pk for message in mine])
     for message in mine:
-        message.pictures = found.get(message.pk, [])  # type: ignore[attr-defined]
+        message.pictures = found.get(message.pk, [])
 
 
 def read_pictures(message_id: int) -> list[bytes]:
     """Return the files of a message's pictures."""
     return [data for keeper in _keepers for data in keeper.read(message_id)]
+
+
+def copy_pictures(original: Message, copy: Message) -> None:
+    """Put a message's pictures beside its copy too."""
+    for keeper in _keepers:
+        keeper.copy(original, copy)

@@ -22,6 +22,11 @@ class SendForm(forms.Form):
     search = forms.ChoiceField(choices=[("", ""), ("on", ""), ("auto", "")], required=False)
 
 
+def read_id(value: str | None) -> int | None:
+    """Return a row's number out of an address; None when it is none."""
+    return int(value) if value and value.isdecimal() and len(value) < 19 else None
+
+
 def read_pictures(values: list[str]) -> list[int]:
     """Return the ids of the pictures that go along. Raises AppError invalid."""
     if len(values) > MOST_PICTURES or not all(value.isdecimal() and len(value) < 19 for value in values):

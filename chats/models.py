@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from chats import sentences
+
+if TYPE_CHECKING:
+    from chats.attachments import Picture
+    from chats.threads import Branch
 
 TITLE_LENGTH = 120
 
@@ -121,6 +126,7 @@ class Message(models.Model):
         FAILED = "failed", _("failed")
         INTERRUPTED = "interrupted", _("interrupted")
 
+    WORDS = (Kind.ANSWER, Kind.SUMMARY)  # what is made of words alone, and can be edited
     UNCLAIMED = (Status.QUEUED, Status.WAITING)
     RUNNING = (*UNCLAIMED, Status.STREAMING)
     UNFINISHED = (Status.STOPPED, Status.FAILED, Status.INTERRUPTED)
@@ -152,6 +158,10 @@ class Message(models.Model):
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
+    # Set by chats.threads and chats.attachments on what is shown; no columns.
+    branch: Branch | None = None
+    pictures: Sequence[Picture] = ()
+
     objects = MessageQuerySet.as_manager()
 
     class Meta:
@@ -166,6 +176,13 @@ class Message(models.Model):
     @property
     def is_running(self) -> bool:
         return self.status in self.RUNNING
+
+    @property
+    def version(self) -> str:
+        """Return what changes whenever the message looks different on a page."""
+        place = f"{self.branch.position}.{self.branch.count}" if self.branch else ""
+        edited = int(self.edited_at.timestamp() * 1000) if self.edited_at else ""
+        return f"{self.status}-{edited}-{place}"
 
     @property
     def is_answer(self) -> bool:
@@ -190,6 +207,11 @@ class Message(models.Model):
     def notices(self) -> list[str]:
         """Return what the person should know about a finished answer."""
         return sentences.notices(self.numbers)
+
+    @property
+    def thought_line(self) -> str:
+        """Return what stands above the thoughts."""
+        return sentences.thought_line(self.numbers)
 
     @property
     def numbers_lines(self) -> list[tuple[str, str]]:

@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from chats import attachments, parts
 from chats.models import Chat, Message
 from chats.rendering import render_message
-from chats.threads import read_thread
+from chats.threads import read_messages, read_tree
 from gpu import snapshot, warming
 from gpu.suggestions import card_memory_gb, suggest
 
 SIDEBAR = 100  # chats in the list
+WINDOW = 80  # messages that a page begins with; earlier ones come as one scrolls
 
 SERVICE_SENTENCES: dict[str, str | Promise] = {
     snapshot.STARTING: _("The app is looking for Ollama."),
@@ -40,8 +41,32 @@ def shown(messages: list[Message]) -> list[Message]:
     return messages
 
 
+def one(message: Message) -> Message:
+    """Return a message as the thread shows it, with its place among its siblings."""
+    message.branch = read_tree(message.chat).branch(message.pk)
+    return shown([message])[0]
+
+
+def window(chat: Chat, *, start: int | None = None, before: int | None = None) -> dict[str, Any]:
+    """Return `thread`, a run of the chat's messages; `earlier` is where the run before it begins, 0: nowhere.
+
+    From `start` on, or the run before `before`; else, and when they are not on this branch, the newest.
+    """
+    tree = read_tree(chat)
+    way = tree.way(chat.leaf_id)
+    end = way.index(before) if before in way else len(way)
+    first = way.index(start) if start in way else max(0, end - WINDOW)
+    return {
+        "thread": shown(read_messages(chat, tree, way[first:end])),
+        "earlier": way[max(0, first - WINDOW)] if first else 0,
+    }
+
+
 def told(request: HttpRequest, template: str, chat: Chat, *messages: Message) -> dict[str, Any]:
     """Return what a script gets for new messages: their ids, the chat's address and their HTML."""
+    tree = read_tree(chat)
+    for message in messages:
+        message.branch = tree.branch(message.pk)
     thread = shown(list(messages))
     context = {"chat": chat, "thread": thread, "message": thread[0]}
     answer = thread[-1]
@@ -54,8 +79,8 @@ def told(request: HttpRequest, template: str, chat: Chat, *messages: Message) ->
     }
 
 
-def page(user: Any, chat: Chat | None = None) -> dict[str, Any]:
-    """Return the context of `chats/page.html`."""
+def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> dict[str, Any]:
+    """Return the context of `chats/page.html`; `start` is a message that must be on it."""
     seen = snapshot.read()
     models = seen.chat_models()
     chosen = (chat.model_name if chat else "") or seen.default_model()
@@ -63,7 +88,7 @@ def page(user: Any, chat: Chat | None = None) -> dict[str, Any]:
     return {
         "chats": sidebar(user),
         "chat": chat,
-        "thread": shown(read_thread(chat)) if chat else [],
+        **(window(chat, start=start) if chat else {"thread": []}),
         "models": models,
         "model_name": chosen,
         "tools": parts.tools(user),

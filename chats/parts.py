@@ -14,10 +14,14 @@ from chats.models import Message
 
 @dataclass(frozen=True)
 class Part:
-    """How a kind of message is shown; `prefetch` reads what the template needs, for all of them at once."""
+    """How a kind of message is shown; `prefetch` reads what the template needs, for all of them at once.
+
+    `copy(original, copy)` gives a message's copy in another chat what belongs to it.
+    """
 
     template: str
     prefetch: Callable[[Sequence[Message]], None]
+    copy: Callable[[Message, Message], None]
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,12 @@ def attach(messages: Sequence[Message]) -> None:
             part.prefetch(mine)
             for message in mine:
                 message.part = part.template  # type: ignore[attr-defined]
+
+
+def copy_part(original: Message, copy: Message) -> None:
+    """Give a message's copy what the app of its kind keeps beside it."""
+    if part := _parts.get(original.kind):
+        part.copy(original, copy)
 
 
 def tools(user: Any) -> list[dict[str, Any]]:

@@ -67,13 +67,13 @@ def send_message(
     """
     content = checked(content)
     refuse_while_draining()
-    if client_id and (before := _sent_before(author, client_id)):
+    if client_id and (before := sent_before(author, client_id)):
         return before
     wish = Wish(model_name, search, tuple(pictures))
     try:
         return _store(chat, author=author, content=content, wish=wish, client_id=client_id)
     except IntegrityError:
-        if client_id and (before := _sent_before(author, client_id)):
+        if client_id and (before := sent_before(author, client_id)):
             return before
         raise BusyError from None
 
@@ -97,7 +97,8 @@ def refuse_while_draining() -> None:
         raise AppError(code=Code.DRAINING, retry_after=DRAINING_RETRY)
 
 
-def _sent_before(author: Any, client_id: UUID) -> Sent | None:
+def sent_before(author: Any, client_id: UUID) -> Sent | None:
+    """Return what an earlier call with this `client_id` made."""
     message = Message.objects.select_related("chat").filter(author=author, client_id=client_id).first()
     if message is None:
         return None

@@ -78,6 +78,13 @@ def notices(numbers: dict[str, Any]) -> list[str]:
     return lines
 
 
+def thought_line(numbers: dict[str, Any]) -> str:
+    """Return how long a model thought; just that it did when nobody has measured it."""
+    if seconds := numbers.get("thinking"):
+        return str(_("Thought for %(n)s") % {"n": _seconds(seconds)})
+    return str(_("Thoughts"))
+
+
 def number_lines(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     """Return label and value of each number that was measured."""
     lines: list[tuple[Sentence, str]] = []

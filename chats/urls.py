@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chats import views
+from chats import message_views, views
 
 app_name = "chats"
 urlpatterns = [
@@ -16,6 +16,19 @@ urlpatterns = [
     path("chats/<int:chat_id>/rename/", views.rename, name="rename"),
     path("chats/<int:chat_id>/delete/", views.delete, name="delete"),
     path("chats/<int:chat_id>/messages/<int:message_id>/", views.message, name="message"),
+    path("chats/<int:chat_id>/thread/", message_views.thread, name="thread"),
+    path("chats/<int:chat_id>/messages/<int:message_id>/edit/", message_views.edit, name="edit"),
+    path("chats/<int:chat_id>/messages/<int:message_id>/resend/", message_views.resend, name="resend"),
+    path("chats/<int:chat_id>/messages/<int:message_id>/branch/", message_views.branch, name="branch"),
+    path(
+        "chats/<int:chat_id>/messages/<int:message_id>/delete/", message_views.delete, name="delete_message"
+    ),
+    path(
+        "chats/<int:chat_id>/messages/<int:message_id>/restore/",
+        message_views.restore,
+        name="restore_message",
+    ),
+    path("chats/<int:chat_id>/messages/<int:message_id>/fork/", message_views.fork, name="fork"),
     path("chats/<int:chat_id>/messages/<int:message_id>/stop/", views.stop, name="stop"),
     path("chats/<int:chat_id>/messages/<int:message_id>/again/", views.again, name="again"),
     path("chats/<int:chat_id>/messages/<int:message_id>/continue/", views.go_on, name="continue"),

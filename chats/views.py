@@ -8,8 +8,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedRequest, wants_json
-from chats import access, pages, sending
-from chats.forms import read_send
+from chats import access, editing, pages, sending
+from chats.forms import read_id, read_send
 from chats.models import Chat, Message
 
 
@@ -23,10 +23,11 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 @require_GET
 @login_required
 def chat(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
-    """Show a conversation as it stands."""
-    return render(
-        request, "chats/page.html", pages.page(request.user, access.get_chat(request.user, chat_id))
-    )
+    """Show a conversation as it stands; with `m` the branch that holds that message."""
+    found = access.get_chat(request.user, chat_id)
+    if wanted := read_id(request.GET.get("m")):
+        found = editing.show_message(access.get_message(request.user, wanted, chat_id=chat_id))
+    return render(request, "chats/page.html", pages.page(request.user, found, start=wanted))
 
 
 @require_GET
@@ -45,7 +46,7 @@ def chat_list(request: AuthenticatedRequest) -> HttpResponse:
 def message(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
     """Return one message as it is now."""
     found = access.get_message(request.user, message_id, chat_id=chat_id)
-    return render(request, "chats/_message.html", {"message": pages.shown([found])[0], "chat": found.chat})
+    return render(request, "chats/_message.html", {"message": pages.one(found), "chat": found.chat})
 
 
 @require_POST

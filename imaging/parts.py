@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from chats import parts
 from chats.models import Message
 from gpu import snapshot
-from imaging import orders
+from imaging import copying, orders
 from imaging.api import shapes
 from imaging.models import MOST_VARIANTS, ImageJob
 
@@ -27,7 +27,7 @@ COMFYUI = "http://127.0.0.1:8188"
 
 def register() -> None:
     """Have the conversation show pictures and offer them."""
-    parts.register(Message.Kind.PICTURE, parts.Part("imaging/_job.html", prefetch))
+    parts.register(Message.Kind.PICTURE, parts.Part("imaging/_job.html", prefetch, copying.copy_job))
     parts.add_tool(parts.Tool("imaging/_tool.html", tool))
 
 

@@ -5,6 +5,7 @@ import { copyFrom } from "./copying.js";
 import { flash } from "./flashes.js";
 import { getPage, parse, post } from "./http.js";
 import { LiveAnswer } from "./live-answer.js";
+import { MessageMenu } from "./message-menu.js";
 import { localise } from "./times.js";
 import { say } from "./words.js";
 
@@ -13,6 +14,9 @@ const NEAR = 60; // px from the end that still count as being there
 class ChatLog extends HTMLElement {
   #answers = new Map();
   #stuck = false;
+  #syncing = null;
+  #syncAgain = false;
+  #sight = new IntersectionObserver((seen) => this.#earlierSeen(seen), { rootMargin: "600px 0px 0px" });
 
   connectedCallback() {
     this.turns = this.querySelector(".turns");
@@ -24,7 +28,10 @@ class ChatLog extends HTMLElement {
     new ResizeObserver(() => this.#keepUp()).observe(this);
     for (const message of this.turns.querySelectorAll("chat-message")) this.#settle(message);
     if (this.turns.childElementCount) this.#toEnd();
+    this.#watchEarlier();
     this.#tellRunning();
+    if (this.dataset.chat) new MessageMenu(this);
+    if (location.hash.startsWith("#m")) this.#toMessage(location.hash.slice(1));
   }
 
   /** The message that is being written now, if any. */
@@ -49,6 +56,90 @@ class ChatLog extends HTMLElement {
       await this.#fetchInto(id, { after: id === answer ? message : null });
     }
     this.#tellRunning();
+  }
+
+  /** Shows the thread as it is on the server now; what has not changed stays untouched. */
+  sync({ toEnd = false } = {}) {
+    if (this.#syncing) {
+      this.#syncAgain = true;
+      return this.#syncing;
+    }
+    this.#syncing = this.#readThread(toEnd).finally(() => {
+      this.#syncing = null;
+      if (!this.#syncAgain) return;
+      this.#syncAgain = false;
+      this.sync();
+    });
+    return this.#syncing;
+  }
+
+  async #readThread(toEnd) {
+    const first = this.turns.querySelector("chat-message")?.dataset.id ?? "";
+    try {
+      const page = await getPage(`${this.dataset.threadUrl}?from=${first}`);
+      this.#arrange([...page.querySelectorAll("chat-message")]);
+      this.turns.querySelector(".earlier")?.remove();
+      this.turns.prepend(...page.querySelectorAll(".earlier"));
+      this.#watchEarlier();
+    } catch (error) {
+      flash(error.message);
+      return;
+    }
+    if (toEnd) this.#toEnd();
+    else this.#keepUp();
+    this.#tellRunning();
+  }
+
+  #arrange(wanted) {
+    const ids = new Set(wanted.map((message) => message.id));
+    for (const old of this.turns.querySelectorAll("chat-message")) if (!ids.has(old.id)) this.#remove(old);
+    let before = this.turns.querySelector("chat-message");
+    for (const message of wanted) {
+      const present = document.getElementById(message.id);
+      if (!present) {
+        this.turns.insertBefore(message, before);
+        this.#settle(message);
+        continue;
+      }
+      before = present.nextElementSibling;
+      if (isAsItWas(present, message) || this.#answers.has(present.dataset.id)) continue;
+      this.#remove(present);
+      this.turns.insertBefore(message, before);
+      this.#settle(message);
+    }
+  }
+
+  /** Earlier messages come while one scrolls up; what is being read stays where it is. */
+  async #earlierSeen(seen) {
+    const line = seen.find((entry) => entry.isIntersecting)?.target;
+    const first = this.turns.querySelector("chat-message")?.dataset.id;
+    if (!line?.isConnected || line.dataset.asked === first) return;
+    line.dataset.asked = first;
+    try {
+      const page = await getPage(`${this.dataset.threadUrl}?before=${first}`);
+      const height = this.scrollHeight - this.scrollTop;
+      const messages = [...page.querySelectorAll("chat-message")];
+      line.replaceWith(...page.querySelectorAll(".earlier"), ...messages);
+      for (const message of messages) this.#settle(message);
+      this.scrollTop = this.scrollHeight - height;
+      this.#watchEarlier();
+    } catch (error) {
+      flash(error.message); // the line stays: it is a link, too
+    }
+  }
+
+  #watchEarlier() {
+    this.#sight.disconnect();
+    const line = this.turns.querySelector(".earlier");
+    if (line) this.#sight.observe(line);
+  }
+
+  #toMessage(id) {
+    const message = document.getElementById(id);
+    if (!message) return;
+    this.#stuck = false;
+    message.scrollIntoView({ block: "start" });
+    message.classList.add("found");
   }
 
   async stop() {
@@ -175,6 +266,10 @@ class ChatLog extends HTMLElement {
     const detail = { running: Boolean(this.running) };
     document.dispatchEvent(new CustomEvent("running-changed", { detail }));
   }
+}
+
+function isAsItWas(present, message) {
+  return present.dataset.version === message.dataset.version || present.querySelector(".editor") !== null;
 }
 
 /** Another try is made by the model that is chosen now: the last one may be gone. */

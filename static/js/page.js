@@ -19,6 +19,7 @@ function receive(frame) {
   const here = String(frame.chat) === log.dataset.chat;
   if (frame.type === "title" && here) showTitle(frame);
   if (frame.type === "answer" && here) log.catchUp(frame);
+  if (frame.type === "thread" && here) log.sync();
 }
 
 function showTitle({ title }) {
