@@ -12,14 +12,19 @@ from dataclasses import dataclass
 TURN_TOKENS = 8  # what a template adds around each message
 LEAST_ANSWER = 256  # tokens kept free for the answer, at least
 ANSWER_SHARE = 4  # a quarter of the window belongs to the answer
+PICTURE_TOKENS = 800  # what a picture costs, more or less: from 256 to 1600, as the model was made
+PICTURE = "[picture]"  # for who can't see it
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One message as the model sees it."""
+    """One message as the model sees it: with `pictures` beside it, or `unseen` ones that it can't see."""
 
     role: str
     content: str
+    pictures: int = 0
+    message_id: int = 0
+    unseen: int = 0
 
     def as_message(self) -> dict[str, str]:
         return {"role": self.role, "content": self.content}
@@ -33,6 +38,15 @@ class Fitted:
     left_out: int
     bytes: int
 
+    @property
+    def unseen(self) -> int:
+        """Return how many pictures the model can't see."""
+        return sum(turn.unseen for turn in self.turns)
+
+    @property
+    def has_pictures(self) -> bool:
+        return any(turn.pictures for turn in self.turns)
+
 
 class TooLongError(Exception):
     """Even the newest turn alone is more than the window."""
@@ -45,7 +59,17 @@ def prompt_budget(window: int) -> int:
 
 def count_tokens(turn: Turn, bytes_per_token: float) -> int:
     """Return an estimate of the turn's tokens."""
+    return count_words(turn, bytes_per_token) + turn.pictures * PICTURE_TOKENS
+
+
+def count_words(turn: Turn, bytes_per_token: float) -> int:
+    """Return an estimate of the tokens of the turn's text alone."""
     return int(len(turn.content.encode()) / bytes_per_token) + TURN_TOKENS
+
+
+def in_words(content: str, pictures: int) -> str:
+    """Return a message as who can't see reads it."""
+    return "\n".join([content, *[PICTURE] * pictures]).strip()
 
 
 def fit(turns: Sequence[Turn], *, budget: int, bytes_per_token: float, keep: int = 1) -> Fitted:
@@ -59,7 +83,10 @@ def fit(turns: Sequence[Turn], *, budget: int, bytes_per_token: float, keep: int
         first -= 1
         total += costs[first]
     if first > len(turns) - keep:
-        raise TooLongError
+        # What a picture costs is a guess, and a guess alone keeps no question from being asked.
+        first = len(turns) - keep
+        if first < 0 or sum(count_words(turn, bytes_per_token) for turn in turns[first:]) > budget:
+            raise TooLongError
     while 0 < first < len(turns) - keep and turns[first].role != "user":
         first += 1
     kept = list(turns[first:])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from base64 import b64encode
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
-from chats import context
+from chats import attachments, context
 from chats.models import Message
 from chats.running import Running, claim_answer
 from chats.threads import read_thread
@@ -76,6 +78,7 @@ class Tally:
             "prompt_tokens": told.prompt_tokens,
             "num_ctx": window,
             "left_out": self.fitted.left_out,
+            "unseen": self.fitted.unseen,
             "done_reason": told.done_reason,
         }
         return {
@@ -138,8 +141,19 @@ def make_plan(message: Message) -> Plan:
     name = message.model_name
     model = seen.find(name) or snapshot.Known(name, 0)
     thread = read_thread(message.chat, upto=message)
-    turns = [context.Turn(past.role, past.content) for past in thread if past.content]
+    attachments.show_pictures(thread)
+    turns = [read_turn(past, sees=model.sees) for past in thread if past.content or past.pictures]
     return Plan(seen.url, settings_for(model.name), model, turns, continues=bool(message.content))
+
+
+def read_turn(past: Message, *, sees: bool) -> context.Turn:
+    """Return a message as a model sees it; to one that can't see, its pictures are a word."""
+    count = len(past.pictures)
+    if sees or not count:
+        return context.Turn(past.role, past.content, count, past.pk)
+    named = past.kind == Message.Kind.PICTURE  # its text says already that it is one
+    words = past.content if named else context.in_words(past.content, count)
+    return context.Turn(past.role, words, message_id=past.pk, unseen=count)
 
 
 def _answer(running: Running, plan: Plan, tally: Tally) -> None:
@@ -177,12 +191,14 @@ def _tell_beginning(running: Running, plan: Plan, tally: Tally) -> None:
     running.line.tell("status", status=status, model=plan.model.name, **about)
     if tally.fitted.left_out:
         running.line.tell("notice", code="left_out", n=tally.fitted.left_out)
+    if unseen := tally.fitted.unseen:
+        running.line.tell("notice", code="unseen", n=unseen)
 
 
 def _stream(running: Running, plan: Plan, tally: Tally) -> None:
     ask = Ask(
         model=plan.model.name,
-        messages=[turn.as_message() for turn in tally.fitted.turns],
+        messages=_messages(tally.fitted.turns),
         num_ctx=plan.window,
         keep_alive=plan.row.stays_loaded(),
         think=thinking_of(plan.model),
@@ -196,6 +212,17 @@ def _stream(running: Running, plan: Plan, tally: Tally) -> None:
             running.line.add(text=piece.text, thinking=piece.thinking)
         _rest(stream)
     _finish(running, Message.Status.COMPLETE, tally, plan)
+
+
+def _messages(turns: list[context.Turn]) -> list[dict[str, Any]]:
+    """Return the turns as Ollama takes them, their pictures in base64."""
+    told: list[dict[str, Any]] = [turn.as_message() for turn in turns]
+    for turn, message in zip(turns, told, strict=True):
+        if turn.pictures:
+            files = attachments.read_pictures(turn.message_id)
+            message["images"] = [b64encode(data).decode() for data in files]
+    connection.close()
+    return told
 
 
 def thinking_of(model: snapshot.Known) -> bool | str:
@@ -234,6 +261,7 @@ def _finish(
         learn_from_answer(
             plan.model.name,
             sent_bytes=tally.fitted.bytes,
-            prompt_tokens=tally.numbers.prompt_tokens,
+            # nothing is learned of bytes from tokens that are pictures
+            prompt_tokens=0 if tally.fitted.has_pictures else tally.numbers.prompt_tokens,
             load_seconds=tally.numbers.load_seconds,
         )

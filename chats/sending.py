@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
-from chats import attachments, stopping
+from chats import attachments, seeing, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
 from gpu import arbiter, snapshot
 from live import log
@@ -65,10 +66,12 @@ def send_message(
 
     The same `client_id` again returns what the first call made. Raises AppError (invalid, busy).
     """
-    content = checked(content)
+    content = checked(content, beside=pictures)
     refuse_while_draining()
     if client_id and (before := sent_before(author, client_id)):
         return before
+    if pictures:
+        refuse_blind(chat, model_name)
     wish = Wish(model_name, search, tuple(pictures))
     try:
         return _store(chat, author=author, content=content, wish=wish, client_id=client_id)
@@ -78,10 +81,20 @@ def send_message(
         raise BusyError from None
 
 
-def checked(content: str) -> str:
-    """Return what a person wrote, as it is kept. Raises AppError (invalid, too_large)."""
+def refuse_blind(chat: Chat | None, model_name: str) -> None:
+    """Raise AppError invalid when the model that would answer can't see pictures."""
+    seen = snapshot.read()
+    chosen = model_name or (chat.model_name if chat else "") or seen.default_model()
+    seeing.refuse_blind(seen, chosen)
+
+
+def checked(content: str, *, beside: Sequence[int] = ()) -> str:
+    """Return what a person wrote, as it is kept; with pictures beside it, it may be nothing.
+
+    Raises AppError (invalid, too_large).
+    """
     content = content.replace("\r\n", "\n").replace("\x00", "").strip()
-    if not content:
+    if not content and not beside:
         raise AppError(
             _("Write something first."), code=Code.INVALID, fields={"content": [_("It is empty.")]}
         )
@@ -110,7 +123,8 @@ def sent_before(author: Any, client_id: UUID) -> Sent | None:
 def _store(chat: Chat | None, *, author: Any, content: str, wish: Wish, client_id: UUID | None) -> Sent:
     now = timezone.now()
     if chat is None:
-        chat = Chat.objects.create(user=author, title=title_from(content), updated_at=now)
+        title = title_from(content) or gettext("Picture")
+        chat = Chat.objects.create(user=author, title=title, updated_at=now)
     message = Message.objects.create(
         chat=chat,
         parent_id=chat.leaf_id,

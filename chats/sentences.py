@@ -73,6 +73,13 @@ def notices(numbers: dict[str, Any]) -> list[str]:
     if left := numbers.get("left_out"):
         text = ngettext("%(n)d older message was not sent.", "%(n)d older messages were not sent.", left)
         lines.append(text % {"n": left})
+    if unseen := numbers.get("unseen"):
+        text = ngettext(
+            "%(n)d picture was not sent: this model can't see.",
+            "%(n)d pictures were not sent: this model can't see.",
+            unseen,
+        )
+        lines.append(text % {"n": unseen})
     if numbers.get("done_reason") == "length":
         lines.append(str(_("The answer reached its greatest length; it can be continued.")))
     return lines

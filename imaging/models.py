@@ -26,7 +26,8 @@ class StoredFileQuerySet(models.QuerySet["StoredFile"]):
         mine = GeneratedImage.objects.filter(job__user_id=user.pk, job__chat__deleted_at=None)
         drawn = mine.filter(file=OuterRef("pk"))
         uploaded = SourcePicture.objects.visible_to(user).filter(file=OuterRef("pk"))
-        return self.filter(Exists(drawn) | Exists(uploaded))
+        beside = MessagePicture.objects.visible_to(user).filter(source__file=OuterRef("pk"))
+        return self.filter(Exists(drawn) | Exists(uploaded) | Exists(beside))
 
     def orphans(self) -> StoredFileQuerySet:
         """Return the files that no row refers to any more."""
@@ -66,9 +67,15 @@ class SourcePictureQuerySet(models.QuerySet["SourcePicture"]):
         """Return the user's own, unless they were deleted."""
         return self.filter(user_id=user.pk, deleted_at=None) if user.pk else self.none()
 
+    def unused(self) -> SourcePictureQuerySet:
+        """Return those that no message shows and no drawing began with."""
+        beside = MessagePicture.objects.filter(source=OuterRef("pk"))
+        jobs = ImageJob.objects.filter(source=OuterRef("pk"))
+        return self.filter(~Exists(beside), ~Exists(jobs), message=None)
+
 
 class SourcePicture(models.Model):
-    """A picture that a person brought along, to be changed."""
+    """A picture that a person brought along, to be changed or to be talked about."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="source_pictures")
     file = models.ForeignKey(StoredFile, models.PROTECT, related_name="+")
@@ -86,6 +93,36 @@ class SourcePicture(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"source picture {self.pk}"
+
+
+class MessagePictureQuerySet(models.QuerySet["MessagePicture"]):
+    """Pictures beside messages, as people see them."""
+
+    def visible_to(self, user: Any) -> MessagePictureQuerySet:
+        """Return those of messages that `user` may see, also when the upload itself was deleted."""
+        return self.filter(message__in=Message.objects.visible_to(user))
+
+
+class MessagePicture(models.Model):
+    """A picture that goes along with a person's message."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="beside")
+    source = models.ForeignKey(SourcePicture, models.CASCADE, related_name="beside")
+    position = models.PositiveSmallIntegerField()
+
+    objects = MessagePictureQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("picture beside a message")
+        verbose_name_plural = _("pictures beside messages")
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "source"], name="picture_beside_once"),
+            models.UniqueConstraint(fields=["message", "position"], name="picture_beside_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"picture {self.source_id} beside message {self.message_id}"
 
 
 class Workflow(models.Model):

@@ -1,4 +1,4 @@
-"""Pictures that people bring along to be changed: taken in once each, kept by content."""
+"""Pictures that people bring along: taken in once each, kept by content."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def add_source(user: Any, data: bytes, name: str = "") -> SourcePicture:
         known = SourcePicture.objects.filter(user=user, file=file, message=None).order_by("pk").first()
         if known is None:
             return SourcePicture.objects.create(user=user, file=file, name=_clean_name(name))
-        if known.deleted_at is not None:
-            known.deleted_at = None
-            known.save(update_fields=["deleted_at"])
+        known.deleted_at, known.created_at = None, timezone.now()
+        known.save(update_fields=["deleted_at", "created_at"])
         return known
 
 

@@ -108,12 +108,14 @@ def send_again() -> None:
 
 
 def clear_files() -> None:
-    """Remove what was deleted 30 days ago, and the files that nothing refers to any more."""
+    """Remove what was deleted or has been of no use for 30 days, and the files that nothing refers to."""
     long_ago = timezone.now() - KEPT_DELETED
     GeneratedImage.objects.filter(deleted_at__lt=long_ago).delete()
     gone = Q(message__deleted_at__lt=long_ago) | Q(chat__deleted_at__lt=long_ago)
     ImageJob.objects.filter(gone).delete()
     unseen = Q(message__deleted_at__lt=long_ago) | Q(message__chat__deleted_at__lt=long_ago)
-    SourcePicture.objects.filter(Q(deleted_at__lt=long_ago) | unseen).delete()
+    SourcePicture.objects.filter(unseen, beside=None).delete()
+    SourcePicture.objects.filter(deleted_at__lt=long_ago, beside=None).delete()
+    SourcePicture.objects.unused().filter(created_at__lt=long_ago).delete()
     for file in StoredFile.objects.orphans().filter(created_at__lt=timezone.now() - YOUNG):
         storage.remove(file)

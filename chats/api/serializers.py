@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from chats.attachments import Picture
+from chats.forms import MOST_PICTURES
 from chats.models import Chat, Message
 
 
+class PictureSerializer(serializers.Serializer[Picture]):
+    """A picture beside a message; sizes in pixels."""
+
+    id = serializers.IntegerField()
+    url = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    name = serializers.CharField()
+
+
 class MessageSerializer(serializers.ModelSerializer[Message]):
-    """A message; `error` is a sentence in the caller's language."""
+    """A message; `error` is a sentence in the caller's language. Give it its pictures before."""
 
     error = serializers.CharField(read_only=True)
+    images = PictureSerializer(many=True, read_only=True, source="pictures")
 
     class Meta:
         model = Message
         fields = (
             "id", "parent", "role", "kind", "status", "content", "thinking", "model_name", "error_code",
-            "error", "numbers", "created_at", "finished_at",
+            "error", "images", "numbers", "created_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -40,9 +53,15 @@ class ChatWithMessagesSerializer(ChatSerializer):
 
 
 class SendSerializer(serializers.Serializer[object]):
-    """A message to send. `stream` false answers at once; the answer is then read from the chat."""
+    """A message to send. `stream` false answers at once; the answer is then read from the chat.
 
-    content = serializers.CharField(trim_whitespace=False)
+    `image_ids` are the `source_id`s of uploads; with them `content` may be empty.
+    """
+
+    content = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    image_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), required=False, default=list, max_length=MOST_PICTURES
+    )
     model = serializers.CharField(required=False, allow_blank=True, max_length=190, default="")
     stream = serializers.BooleanField(required=False, default=True)
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chats import access, sending
+from chats import access, attachments, sending
 from chats.api.serializers import (
     ChatSerializer,
     ChatWithMessagesSerializer,
@@ -56,8 +56,10 @@ class OneChat(APIView):
     @extend_schema(responses=ChatWithMessagesSerializer)
     def get(self, request: Request, chat_id: int) -> Response:
         chat = access.get_chat(request.user, chat_id)
+        thread = read_thread(chat)
+        attachments.show_pictures(thread)
         told = ChatSerializer(chat).data
-        return Response({**told, "messages": MessageSerializer(read_thread(chat), many=True).data})
+        return Response({**told, "messages": MessageSerializer(thread, many=True).data})
 
 
 class Messages(APIView):
@@ -83,8 +85,10 @@ class Messages(APIView):
             content=wanted["content"],
             model_name=wanted["model"],
             client_id=wanted["client_id"] or _idempotency_key(request),
+            pictures=wanted["image_ids"],
         )
         if not wanted["stream"]:
+            attachments.show_pictures([sent.message])
             told = {"chat_id": chat.pk, "message": sent.message, "answer": sent.answer}
             return Response(SentSerializer(told).data, status=201)
         opening = {"type": "sent", "chat": chat.pk, "message": sent.message.pk, "answer": sent.answer.pk}

@@ -110,10 +110,12 @@ export class LiveAnswer {
   }
 
   #showNotice(frame) {
-    if (frame.code !== "left_out" || this.#element.querySelector(".notice")) return;
+    const sentence = say(frame.code, frame);
+    if (!sentence || this.#element.querySelector(`.notice[data-code="${frame.code}"]`)) return;
     const line = document.createElement("p");
     line.className = "notice";
-    line.textContent = say("left_out", frame);
+    line.dataset.code = frame.code;
+    line.textContent = sentence;
     this.#prose.after(line);
   }
 

@@ -1,0 +1,86 @@
+"""Pictures beside messages: what people show to a model that sees."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import AppError, Code
+from chats import attachments
+from chats.attachments import Picture
+from chats.models import Message
+from imaging import storage
+from imaging.models import MessagePicture, SourcePicture
+
+logger = logging.getLogger(__name__)
+
+
+def register() -> None:
+    """Have messages keep their pictures here."""
+    attachments.register(attachments.Keeper(attach, show, read, copy))
+
+
+def attach(message: Message, picture_ids: Sequence[int], user: Any) -> None:
+    """Put the user's own uploads beside a message, in this order. Raises AppError not_found."""
+    wanted = list(dict.fromkeys(picture_ids))
+    if SourcePicture.objects.visible_to(user).filter(pk__in=wanted).count() < len(wanted):
+        raise AppError(_("There is no such picture."), code=Code.NOT_FOUND)
+    _put(message, wanted)
+
+
+def show(message_ids: Sequence[int]) -> dict[int, list[Picture]]:
+    """Return the pictures of each message that has any, in their order, in two queries."""
+    return {
+        message_id: [_describe(source) for source in sources]
+        for message_id, sources in _of(message_ids).items()
+    }
+
+
+def read(message_id: int) -> list[bytes]:
+    """Return the files of a message's pictures as they are kept, without those that the disk has lost."""
+    files = []
+    for source in _of([message_id]).get(message_id, []):
+        try:
+            files.append(storage.read(source.file))
+        except FileNotFoundError:
+            logger.warning("the file of source picture %s is gone", source.pk)
+    return files
+
+
+def copy(original: Message, copy: Message) -> None:
+    """Put a message's pictures beside its copy too."""
+    _put(copy, [source.pk for source in _of([original.pk]).get(original.pk, [])])
+
+
+def _put(message: Message, source_ids: Sequence[int]) -> None:
+    MessagePicture.objects.bulk_create(
+        MessagePicture(message=message, source_id=source_id, position=position)
+        for position, source_id in enumerate(source_ids)
+    )
+
+
+def _of(message_ids: Sequence[int]) -> dict[int, list[SourcePicture]]:
+    """Return each message's pictures: those beside it, and the one that it was made for."""
+    found: dict[int, list[SourcePicture]] = defaultdict(list)
+    alone = SourcePicture.objects.filter(message__in=message_ids, deleted_at=None)
+    for source in alone.select_related("file"):
+        found[source.message_id or 0].append(source)
+    beside = MessagePicture.objects.filter(message__in=message_ids).select_related("source__file")
+    for picture in beside:
+        found[picture.message_id].append(picture.source)
+    return found
+
+
+def _describe(source: SourcePicture) -> Picture:
+    return Picture(
+        id=source.pk,
+        name=source.name,
+        url=source.file.url(),
+        thumb_url=source.file.url("256"),
+        width=source.file.width,
+        height=source.file.height,
+    )
