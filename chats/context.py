@@ -52,9 +52,14 @@ class TooLongError(Exception):
     """Even the newest turn alone is more than the window."""
 
 
-def prompt_budget(window: int) -> int:
-    """Return the tokens of a window that the prompt may take."""
-    return window - max(LEAST_ANSWER, window // ANSWER_SHARE)
+def prompt_budget(window: int, num_predict: int | None = None, budget: int | None = None) -> int:
+    """Return the tokens of a window that the prompt may take.
+
+    A person's `budget` makes the window smaller, a short answer (`num_predict`) leaves more of it.
+    """
+    usable = min(window, budget) if budget else window
+    share = max(LEAST_ANSWER, usable // ANSWER_SHARE)
+    return usable - min(share, max(LEAST_ANSWER, num_predict or share))
 
 
 def count_tokens(turn: Turn, bytes_per_token: float) -> int:
@@ -72,11 +77,15 @@ def in_words(content: str, pictures: int) -> str:
     return "\n".join([content, *[PICTURE] * pictures]).strip()
 
 
-def fit(turns: Sequence[Turn], *, budget: int, bytes_per_token: float, keep: int = 1) -> Fitted:
-    """Return the newest turns within `budget` tokens, the last `keep` always among them.
+def fit(
+    turns: Sequence[Turn], *, budget: int, bytes_per_token: float, keep: int = 1, system: str = ""
+) -> Fitted:
+    """Return `system` and the newest turns within `budget` tokens, the last `keep` always among them.
 
     A conversation that is cut begins with a person's turn. Raises TooLongError.
     """
+    always = [Turn("system", system)] if system else []
+    budget -= sum(count_words(turn, bytes_per_token) for turn in always)
     costs = [count_tokens(turn, bytes_per_token) for turn in turns]
     first, total = len(turns), 0
     while first > 0 and total + costs[first - 1] <= budget:
@@ -89,5 +98,5 @@ def fit(turns: Sequence[Turn], *, budget: int, bytes_per_token: float, keep: int
             raise TooLongError
     while 0 < first < len(turns) - keep and turns[first].role != "user":
         first += 1
-    kept = list(turns[first:])
+    kept = always + list(turns[first:])
     return Fitted(kept, first, sum(len(turn.content.encode()) for turn in kept))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
-from chats import attachments, context
+from chats import attachments, context, summarising
 from chats.models import Message
+from chats.planning import Plan, make_plan
 from chats.running import Running, claim_answer
-from chats.threads import read_thread
-from gpu import arbiter, snapshot
-from gpu.models import LanguageModel, learn_from_answer, settings_for
+from gpu import arbiter
+from gpu.models import learn_from_answer
 from gpu.services import errors
 from gpu.services.ollama import Ask, Numbers, Ollama, Piece, Stream
 from gpu.services.wire import HungUpError
@@ -30,27 +29,13 @@ BLOCKED = 0.002  # seconds; a read that took longer had to wait for the model
 INTERRUPTING = (errors.CutOffError, errors.EndedEarlyError)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a call needs, read before it, so that no database is held during it."""
-
-    url: str
-    row: LanguageModel
-    model: snapshot.Known
-    turns: list[context.Turn]
-    continues: bool
-
-    @property
-    def window(self) -> int:
-        return self.row.window(self.model.context_length)
-
-
 class Tally:
     """What this answer took, in seconds from the moment of asking."""
 
     def __init__(self) -> None:
         self.asked = time.monotonic()
         self.first: float | None = None
+        self.first_word: float | None = None
         self.last = 0.0
         self.numbers: Numbers | None = None
         self.fitted = context.Fitted([], 0, 0)
@@ -59,6 +44,8 @@ class Tally:
         if piece.text or piece.thinking:
             self.last = time.monotonic() - self.asked
             self.first = self.first if self.first is not None else self.last
+        if piece.text and self.first_word is None:
+            self.first_word = self.last
         self.numbers = piece.numbers or self.numbers
 
     def card_seconds(self) -> float:
@@ -66,6 +53,12 @@ class Tally:
         if self.numbers:
             return self.numbers.load_seconds + self.numbers.prompt_seconds + self.numbers.seconds
         return time.monotonic() - self.asked - self.first if self.first is not None else 0.0
+
+    def thinking_seconds(self) -> float:
+        """Return how long the model thought before its first word; 0 for one that answered at once."""
+        if self.first is None or self.first_word == self.first:
+            return 0.0
+        return (self.last if self.first_word is None else self.first_word) - self.first
 
     def report(self, window: int) -> dict[str, object]:
         """Return the numbers as the row keeps them."""
@@ -77,6 +70,7 @@ class Tally:
             "load": told.load_seconds if told.load_seconds > 0.5 else 0,
             "prompt_tokens": told.prompt_tokens,
             "num_ctx": window,
+            "thinking": self.thinking_seconds(),
             "left_out": self.fitted.left_out,
             "unseen": self.fitted.unseen,
             "done_reason": told.done_reason,
@@ -131,37 +125,14 @@ def _end_early(running: Running, lease: arbiter.Held, tally: Tally) -> None:
         arbiter.enqueue(arbiter.Ticket("message", message.pk, message.author_id, about=message.model_name))
 
 
-def make_plan(message: Message) -> Plan:
-    """Return what to ask whom. Raises ServiceError."""
-    seen = snapshot.look_now()
-    if seen.state == snapshot.DOWN:
-        raise errors.ServiceDownError(url=seen.url)
-    if not seen.chat_models():
-        raise errors.NoModelError
-    name = message.model_name
-    model = seen.find(name) or snapshot.Known(name, 0)
-    thread = read_thread(message.chat, upto=message)
-    attachments.show_pictures(thread)
-    turns = [read_turn(past, sees=model.sees) for past in thread if past.content or past.pictures]
-    return Plan(seen.url, settings_for(model.name), model, turns, continues=bool(message.content))
-
-
-def read_turn(past: Message, *, sees: bool) -> context.Turn:
-    """Return a message as a model sees it; to one that can't see, its pictures are a word."""
-    count = len(past.pictures)
-    if sees or not count:
-        return context.Turn(past.role, past.content, count, past.pk)
-    named = past.kind == Message.Kind.PICTURE  # its text says already that it is one
-    words = past.content if named else context.in_words(past.content, count)
-    return context.Turn(past.role, words, message_id=past.pk, unseen=count)
-
-
 def _answer(running: Running, plan: Plan, tally: Tally) -> None:
     connection.close()  # an answer takes minutes, and a connection is dear
-    budget = context.prompt_budget(plan.window)
+    if running.message.kind == Message.Kind.SUMMARY:
+        plan = summarising.prepare(plan, lambda part: _read(running, part, tally))
+    budget = plan.budget
     for attempt in range(FIT_TRIES):
         try:
-            tally.fitted = _fit(plan, budget)
+            tally.fitted = plan.fit(budget)
             _tell_beginning(running, plan, tally)
             _stream(running, plan, tally)
             return
@@ -169,18 +140,6 @@ def _answer(running: Running, plan: Plan, tally: Tally) -> None:
             if attempt == FIT_TRIES - 1 or tally.first is not None:
                 raise
             budget = int(budget * SHRINK)
-
-
-def _fit(plan: Plan, budget: int) -> context.Fitted:
-    try:
-        return context.fit(
-            plan.turns,
-            budget=budget,
-            bytes_per_token=plan.row.bytes_per_token,
-            keep=2 if plan.continues else 1,
-        )
-    except context.TooLongError:
-        raise errors.ContextFullError from None
 
 
 def _tell_beginning(running: Running, plan: Plan, tally: Tally) -> None:
@@ -196,14 +155,7 @@ def _tell_beginning(running: Running, plan: Plan, tally: Tally) -> None:
 
 
 def _stream(running: Running, plan: Plan, tally: Tally) -> None:
-    ask = Ask(
-        model=plan.model.name,
-        messages=_messages(tally.fitted.turns),
-        num_ctx=plan.window,
-        keep_alive=plan.row.stays_loaded(),
-        think=thinking_of(plan.model),
-    )
-    stream = running.listen_to(Ollama(plan.url).answer(ask))
+    stream = running.listen_to(Ollama(plan.url).answer(_ask(plan, tally)))
     for piece in stream:
         if tally.first is None and (piece.text or piece.thinking):
             running.line.tell("status", status="streaming")
@@ -212,6 +164,25 @@ def _stream(running: Running, plan: Plan, tally: Tally) -> None:
             running.line.add(text=piece.text, thinking=piece.thinking)
         _rest(stream)
     _finish(running, Message.Status.COMPLETE, tally, plan)
+
+
+def _ask(plan: Plan, tally: Tally) -> Ask:
+    return Ask(
+        model=plan.model.name,
+        messages=_messages(tally.fitted.turns),
+        num_ctx=plan.window,
+        keep_alive=plan.row.stays_loaded(),
+        think=plan.think,
+        num_predict=plan.options.num_predict,
+        options=dict(plan.options.sampling),
+    )
+
+
+def _read(running: Running, plan: Plan, tally: Tally) -> str:
+    """Return what the model says to a part of what is to be summed up; nothing of it is shown."""
+    tally.fitted = plan.fit(plan.window)
+    stream = running.listen_to(Ollama(plan.url).answer(_ask(plan, tally)))
+    return "".join(piece.text for piece in stream)
 
 
 def _messages(turns: list[context.Turn]) -> list[dict[str, Any]]:
@@ -223,13 +194,6 @@ def _messages(turns: list[context.Turn]) -> list[dict[str, Any]]:
             message["images"] = [b64encode(data).decode() for data in files]
     connection.close()
     return told
-
-
-def thinking_of(model: snapshot.Known) -> bool | str:
-    """Return `think` for the model; gpt-oss takes a level and can't be told not to."""
-    if not model.thinks:
-        return False
-    return "medium" if model.family == "gptoss" else True
 
 
 def _rest(stream: Stream) -> None:

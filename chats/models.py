@@ -189,8 +189,15 @@ class Message(models.Model):
         return self.role == self.Role.ASSISTANT
 
     @property
+    def stands_for_the_older(self) -> bool:
+        """Whether a model is shown this summary in place of all that stands above it."""
+        return self.kind == self.Kind.SUMMARY and self.status == self.Status.COMPLETE and bool(self.content)
+
+    @property
     def can_continue(self) -> bool:
         """Whether the model can go on where this answer ends."""
+        if self.kind != self.Kind.ANSWER:
+            return False
         cut = self.status in self.UNFINISHED or self.numbers.get("done_reason") == "length"
         return self.is_answer and cut and bool(self.content)
 

@@ -156,11 +156,12 @@ def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
     chat.leaf, chat.model_name, chat.updated_at = answer, model_name, now
     chat.title = chat.title or title_from(message.content)
     chat.save(update_fields=["leaf", "model_name", "updated_at", "title"])
-    _queue(answer)
+    queue(answer)
     return answer
 
 
-def _queue(answer: Message) -> None:
+def queue(answer: Message) -> None:
+    """Tell open pages of a queued answer, and put its ticket in line on commit."""
     tell_user(answer.author_id, "answer", chat=answer.chat_id, message=answer.parent_id, answer=answer.pk)
     ticket = arbiter.Ticket("message", answer.pk, answer.author_id, about=answer.model_name)
     transaction.on_commit(lambda: arbiter.enqueue(ticket))
@@ -185,24 +186,23 @@ def continue_answer(answer: Message) -> Message:
     if not answer.can_continue:
         raise AppError(_("This answer has nothing to continue."), code=Code.STALE)
     refuse_while_draining()
+    requeue(answer)
+    return answer
+
+
+def requeue(answer: Message, **changes: Any) -> None:
+    """Put an ended answer in line again, with these columns changed. Raises AppError (busy, unavailable)."""
     _forget_log(answer)
+    final = {"status": Message.Status.QUEUED, "live_in": answer.chat_id, "claim": None, "error_code": "",
+             "html": "", "sent_at": timezone.now(), **changes}  # fmt: skip
     try:
         with transaction.atomic():
-            moved = Message.objects.filter(pk=answer.pk, status=answer.status).update(
-                status=Message.Status.QUEUED,
-                live_in=answer.chat_id,
-                claim=None,
-                error_code="",
-                html="",
-                sent_at=timezone.now(),
-            )
-            if moved:
+            if Message.objects.filter(pk=answer.pk, status=answer.status).update(**final):
                 Chat.objects.filter(pk=answer.chat_id).update(updated_at=timezone.now())
-                _queue(answer)
+                queue(answer)
     except IntegrityError:
         raise BusyError from None
     answer.refresh_from_db()
-    return answer
 
 
 def _forget_log(answer: Message) -> None:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedRequest, wants_json
-from chats import access, editing, pages, sending
+from chats import access, editing, pages, sending, summarising
 from chats.forms import read_id, read_send
 from chats.models import Chat, Message
 
@@ -69,6 +69,8 @@ def send(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
 def again(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
     """Ask for another answer."""
     answer = access.get_answer(request.user, message_id, chat_id=chat_id)
+    if answer.kind == Message.Kind.SUMMARY:
+        return _answer(request, summarising.summarise_again(answer))
     sent = sending.try_again(answer, model_name=request.POST.get("model", "")[:190])
     return _answer(request, sent.answer)
 
