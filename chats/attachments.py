@@ -11,12 +11,17 @@ from chats.models import Message
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture beside a message, as pages and the API show it; sizes in pixels."""
+    """A picture beside a message, as pages and the API show it; sizes in pixels.
+
+    `page_url` shows it large; `thumb_url` and `preview_url` are smaller versions of `url`.
+    """
 
     id: int
     name: str
     url: str
+    page_url: str
     thumb_url: str
+    preview_url: str
     width: int
     height: int
 

@@ -26,10 +26,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Tool:
-    """Something beside the composer's field: a template, and what it needs to know."""
+    """Something in the bar below the composer's field: a template, and what it needs to know.
+
+    `above` is a template that stands above the field, and needs to know the same.
+    """
 
     template: str
     context: Callable[[Any], dict[str, Any]]
+    above: str = ""
 
 
 _parts: dict[str, Part] = {}
@@ -63,5 +67,5 @@ def copy_part(original: Message, copy: Message) -> None:
 
 
 def tools(user: Any) -> list[dict[str, Any]]:
-    """Return the composer's tools, each as {template, ...context}."""
-    return [{"template": tool.template, **tool.context(user)} for tool in _tools]
+    """Return the composer's tools, each as {template, above, ...context}."""
+    return [{"template": tool.template, "above": tool.above, **tool.context(user)} for tool in _tools]

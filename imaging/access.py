@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
-from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
+from imaging.models import GeneratedImage, ImageJob, MessagePicture, SourcePicture, StoredFile
 
 
 def get_job(user: Any, job_id: int) -> ImageJob:
@@ -39,6 +40,16 @@ def get_image(user: Any, image_id: int) -> GeneratedImage:
 def get_source(user: Any, source_id: int) -> SourcePicture:
     """Return a picture that the user brought along. Raises AppError not_found."""
     source = SourcePicture.objects.visible_to(user).select_related("file").filter(pk=source_id).first()
+    if source is None:
+        raise AppError(_("There is no such picture."), code=Code.NOT_FOUND)
+    return source
+
+
+def get_shown_source(user: Any, source_id: int) -> SourcePicture:
+    """Return an upload that the user has, or still sees beside a message. Raises AppError not_found."""
+    beside = MessagePicture.objects.visible_to(user).filter(source=source_id)
+    found = SourcePicture.objects.select_related("file").filter(pk=source_id)
+    source = found.filter(Q(user_id=user.pk, deleted_at=None) | Q(beside__in=beside)).first()
     if source is None:
         raise AppError(_("There is no such picture."), code=Code.NOT_FOUND)
     return source

@@ -28,8 +28,8 @@ class ImagingConfig(AppConfig):
         arbiter.send_grants_with(tickets.DRAW, tasks.draw_job.delay, wanted=tickets.wanted_drawings)
         clock.add("pictures", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         clock.add("picture files", lambda: sweep.ORPHANS_EVERY, sweep.clear_files)
-        parts.register()
         beside.register()
+        parts.register()
         kinds.register(kinds.Kind("job", following.find, stop=following.stop))
 
         def drain(**_: Any) -> None:

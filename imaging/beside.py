@@ -7,11 +7,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
-from chats import attachments
+from chats import attachments, parts
 from chats.attachments import Picture
+from chats.forms import MOST_PICTURES
 from chats.models import Message
 from imaging import storage
 from imaging.models import MessagePicture, SourcePicture
@@ -20,8 +23,14 @@ logger = logging.getLogger(__name__)
 
 
 def register() -> None:
-    """Have messages keep their pictures here."""
+    """Have messages keep their pictures here, and the composer take them."""
     attachments.register(attachments.Keeper(attach, show, read, copy))
+    parts.add_tool(parts.Tool("imaging/_attach.html", tool, above="imaging/_tray.html"))
+
+
+def tool(user: Any) -> dict[str, Any]:
+    """Return what the composer's tray of pictures needs to know."""
+    return {"most": MOST_PICTURES, "seeing": settings.OLLAMA_VISION_MODEL}
 
 
 def attach(message: Message, picture_ids: Sequence[int], user: Any) -> None:
@@ -80,7 +89,9 @@ def _describe(source: SourcePicture) -> Picture:
         id=source.pk,
         name=source.name,
         url=source.file.url(),
+        page_url=reverse("imaging:source", args=[source.pk]),
         thumb_url=source.file.url("256"),
+        preview_url=source.file.url("768"),
         width=source.file.width,
         height=source.file.height,
     )

@@ -64,6 +64,15 @@ def one(request: AuthenticatedRequest, image_id: int) -> HttpResponse:
     return render(request, template, context)
 
 
+@require_GET
+@login_required
+def source(request: AuthenticatedRequest, source_id: int) -> HttpResponse:
+    """Show a picture large that the person brought along."""
+    context = {"source": access.get_shown_source(request.user, source_id)}
+    template = "imaging/_source.html" if wants_json(request) else "imaging/source.html"
+    return render(request, template, context)
+
+
 @require_POST
 @login_required
 def choose(request: AuthenticatedRequest, image_id: int) -> HttpResponse:

@@ -94,6 +94,10 @@ class SourcePicture(models.Model):
     def __str__(self) -> str:
         return self.name or f"source picture {self.pk}"
 
+    @property
+    def thumb_url(self) -> str:
+        return self.file.url("256")
+
 
 class MessagePictureQuerySet(models.QuerySet["MessagePicture"]):
     """Pictures beside messages, as people see them."""

@@ -21,6 +21,7 @@ urlpatterns = [
     path("pictures/<int:job_id>/approve/", views.approve, name="approve"),
     path("pictures/<int:job_id>/rethink/", views.rethink, name="rethink"),
     path("pictures/sources/", uploading.upload, name="upload"),
+    path("pictures/sources/<int:source_id>/", gallery_views.source, name="source"),
     path("pictures/order/", views.order, name="order"),
     path("pictures/<int:job_id>/again/", views.again, name="again"),
     path("pictures/<int:job_id>/cancel/", views.cancel, name="cancel"),

@@ -4,13 +4,14 @@ import { newId } from "./ids.js";
 import { keep, recall } from "./storage.js";
 import { say } from "./words.js";
 import "./picture-tool.js";
+import "./picture-tray.js";
 
 const touch = matchMedia("(pointer: coarse)");
 
 class ChatComposer extends HTMLElement {
   #sending = false;
   #running = false;
-  #attempt = { id: "", content: "" };
+  #attempt = { id: "", sent: "" };
 
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -24,6 +25,9 @@ class ChatComposer extends HTMLElement {
     this.form.addEventListener("submit", (event) => this.#submitted(event));
     this.stopButton.addEventListener("click", () => this.log.stop());
     this.picture = this.querySelector("picture-tool");
+    this.tray = this.querySelector("picture-tray");
+    this.addEventListener("picture-tray", ({ detail }) => this.#trayChanged(detail.sentence));
+    this.#trayChanged(null);
     this.addEventListener("picture-tool", ({ detail }) => this.#pictureChanged(detail.sentence));
     document.addEventListener("running-changed", (event) => this.#runningChanged(event.detail.running));
     this.#runningChanged(Boolean(this.log.running));
@@ -52,7 +56,18 @@ class ChatComposer extends HTMLElement {
     return Boolean(this.picture?.draws);
   }
 
+  /** How many pictures go along with the words. */
+  get #along() {
+    return this.#draws ? 0 : (this.tray?.count ?? 0);
+  }
+
+  #trayChanged(sentence) {
+    this.text.required = !this.#along;
+    this.#tell(sentence);
+  }
+
   #pictureChanged(sentence) {
+    this.text.required = !this.#along;
     this.text.placeholder = this.#draws ? say("describe_picture") : say("message");
     this.#runningChanged(this.#running);
     this.#tell(sentence);
@@ -89,8 +104,8 @@ class ChatComposer extends HTMLElement {
 
   async #send() {
     const content = this.text.value;
-    if (!content.trim() || this.#sending) return;
-    if (this.#draws && this.picture.busy) {
+    if ((!content.trim() && !this.#along) || this.#sending) return;
+    if (this.#draws ? this.picture.busy : this.tray?.busy) {
       this.#tell(say("picture_on_its_way"));
       return;
     }
@@ -98,6 +113,7 @@ class ChatComposer extends HTMLElement {
       this.#tell(say("busy"));
       return;
     }
+    if (!this.#draws && this.tray?.insist()) return;
     this.#setSending(true);
     try {
       const url = this.#draws ? this.picture.dataset.order : this.form.action;
@@ -112,16 +128,18 @@ class ChatComposer extends HTMLElement {
 
   /** The same words are sent again under the same id: a lost answer to a send never doubles a message. */
   #body(content) {
-    if (this.#attempt.content !== content) this.#attempt = { id: newId(), content };
     const body = new FormData(this.form);
+    const sent = JSON.stringify([content, body.getAll("pictures")]);
+    if (this.#attempt.sent !== sent) this.#attempt = { id: newId(), sent };
     body.set("client_id", this.#attempt.id);
     if (this.dataset.chat) body.set("chat", this.dataset.chat);
     return body;
   }
 
   #sent(content, told) {
-    this.#attempt = { id: "", content: "" };
+    this.#attempt = { id: "", sent: "" };
     if (this.#draws) this.picture.clear();
+    else this.tray?.clear();
     const added = this.text.value === content ? "" : this.text.value;
     this.text.value = added;
     keep(this.#draft, added);

@@ -38,7 +38,11 @@ function drawn(bitmap, scale, type) {
   return new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY));
 }
 
-/** Returns the first picture among files that were dropped or pasted. */
+/** Returns the pictures among files that were dropped or pasted. */
+export function picturesIn(files) {
+  return [...(files ?? [])].filter((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
+}
+
 export function pictureIn(files) {
-  return [...(files ?? [])].find((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
+  return picturesIn(files)[0];
 }

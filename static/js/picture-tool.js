@@ -1,4 +1,5 @@
 // <picture-tool>: the composer orders pictures while it is on; it may hold a picture to start from.
+// While it is off, what is pasted or dropped is for the tray (picture-tray.js).
 import { getPage } from "./http.js";
 import { pictureIn, sendPicture } from "./picture-source.js";
 import { keep, recall } from "./storage.js";
@@ -30,6 +31,11 @@ class PictureTool extends HTMLElement {
 
   get draws() {
     return this.toggle.getAttribute("aria-pressed") === "true";
+  }
+
+  /** Whether there is a picture to start from. */
+  get holds() {
+    return !this.chip.hidden;
   }
 
   /** While a picture is on its way, nothing is ordered without it. */
@@ -89,13 +95,13 @@ class PictureTool extends HTMLElement {
   }
 
   #dragged(event) {
-    if (!event.dataTransfer?.types.includes("Files")) return;
+    if (!this.draws || !event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     this.#hover(true);
   }
 
   #dropped(event) {
-    if (!event.dataTransfer?.types.includes("Files")) return;
+    if (!this.draws || !event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     this.#hover(false);
     const file = pictureIn(event.dataTransfer.files);
@@ -104,7 +110,7 @@ class PictureTool extends HTMLElement {
   }
 
   #pasted(event) {
-    const file = pictureIn(event.clipboardData?.files);
+    const file = this.draws && pictureIn(event.clipboardData?.files);
     if (!file) return;
     event.preventDefault();
     this.#send(file);
@@ -133,16 +139,16 @@ class PictureTool extends HTMLElement {
     }
   }
 
-  /** The gallery sends people here with ?source_image=… */
+  /** The gallery sends people here with ?source_image=…, the page of an upload with ?source=… */
   async #takeFromAddress() {
     const address = new URL(location.href);
-    const image = address.searchParams.get("source_image");
-    if (!/^\d+$/.test(image ?? "")) return;
-    address.searchParams.delete("source_image");
+    const image = taken(address, "source_image");
+    const source = taken(address, "source");
+    if (!image && !source) return;
     history.replaceState(history.state, "", address);
     try {
-      const page = await getPage(`/pictures/variants/${image}/`);
-      this.use({ image: Number(image), url: page.querySelector(".viewed").dataset.thumb, name: "" });
+      const page = await getPage(image ? `/pictures/variants/${image}/` : `/pictures/sources/${source}/`);
+      this.use({ image, source, url: page.querySelector(".viewed").dataset.thumb, name: "" });
     } catch (error) {
       this.#changed(error.message);
     }
@@ -162,6 +168,13 @@ class PictureTool extends HTMLElement {
     const more = this.querySelector(".picture-more[open]");
     if (more && !more.contains(target)) more.open = false;
   }
+}
+
+/** Takes a row's number out of an address; 0 when it has none. */
+function taken(address, name) {
+  const value = address.searchParams.get(name) ?? "";
+  address.searchParams.delete(name);
+  return /^\d+$/.test(value) ? Number(value) : 0;
 }
 
 customElements.define("picture-tool", PictureTool);

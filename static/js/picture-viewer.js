@@ -105,7 +105,8 @@ function useHere(viewed) {
   const composer = document.querySelector("chat-composer");
   if (!composer?.use) return false;
   dialog.close();
-  composer.use({ image: Number(viewed.dataset.image), url: viewed.dataset.thumb, name: "" });
+  const { image, source, thumb } = viewed.dataset;
+  composer.use({ image: Number(image ?? 0), source: Number(source ?? 0), url: thumb, name: "" });
   return true;
 }
 
