@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.http import AuthenticatedRequest, wants_json
-from chats import access, editing, pages
+from chats import access, editing, pages, summarising
+from chats import gauge as gauges
 from chats.forms import read_id, read_send
 from chats.models import Chat
 
@@ -24,6 +25,30 @@ def thread(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
         chat, start=read_id(request.GET.get("from")), before=read_id(request.GET.get("before"))
     )
     return render(request, "chats/_thread.html", {"chat": chat, **window})
+
+
+@require_GET
+@login_required
+def gauge(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
+    """Return how much of the chat the model sees, and whether it has the card to itself."""
+    chat = access.get_chat(request.user, chat_id)
+    name = request.GET.get("model", "")[:190] or chat.model_name
+    context = {
+        "chat": chat,
+        "gauge": gauges.read_gauge(chat, name=name),
+        "slow": gauges.read_slow(name),
+        "model_name": name,
+    }
+    return render(request, "chats/_gauge.html", context)
+
+
+@require_POST
+@login_required
+def summarise(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
+    """Ask for a summary of the older part."""
+    chat = access.get_chat(request.user, chat_id)
+    summarising.summarise_chat(chat)
+    return _done(request, chat)
 
 
 @require_http_methods(["GET", "POST"])

@@ -30,7 +30,13 @@ class Known:
     family: str = ""
     parameters: str = ""
     loaded: bool = False
+    size_loaded: int = 0
     size_vram: int = 0
+
+    @property
+    def on_cpu(self) -> int:
+        """Return the bytes of a loaded model that are not on the card: Ollama computes those on the CPU."""
+        return max(0, self.size_loaded - self.size_vram) if self.loaded else 0
 
     @property
     def chats(self) -> bool:
@@ -147,6 +153,7 @@ def _know(ollama: Ollama, model: Model, loaded: Loaded | None) -> Known:
         family=model.family,
         parameters=model.parameters,
         loaded=loaded is not None,
+        size_loaded=loaded.size if loaded else 0,
         size_vram=loaded.size_vram if loaded else 0,
     )
 

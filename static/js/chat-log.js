@@ -88,11 +88,13 @@ class ChatLog extends HTMLElement {
     if (toEnd) this.#toEnd();
     else this.#keepUp();
     this.#tellRunning();
+    document.dispatchEvent(new CustomEvent("thread-changed"));
   }
 
   #arrange(wanted) {
     const ids = new Set(wanted.map((message) => message.id));
     for (const old of this.turns.querySelectorAll("chat-message")) if (!ids.has(old.id)) this.#remove(old);
+    this.turns.querySelector(".cut-line")?.remove();
     let before = this.turns.querySelector("chat-message");
     for (const message of wanted) {
       const present = document.getElementById(message.id);

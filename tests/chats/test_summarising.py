@@ -1,0 +1,167 @@
+"""The older part in a few words: what it stands for, where it stands, what the model then sees."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from accounts.errors import AppError
+from accounts.models import User
+from chats import editing, gauge, planning, summarising
+from chats.models import Chat, Message
+from chats.threads import read_thread
+from gpu import snapshot
+from gpu.models import LanguageModel
+from tests.chats.conversation import MODEL
+from tests.chats.desk import Desk
+from tests.standins.ollama_script import Fault, Script
+
+WINDOW = 1024
+LONG = "word " * 120
+
+
+@pytest.fixture
+def long_chat(desk: Desk, alice: User) -> Chat:
+    """A chat of which a small window holds only the end."""
+    LanguageModel.objects.create(name=MODEL, num_ctx=WINDOW, bytes_per_token=4)
+    desk.ollama.default = Script(tokens=["Noted. "])
+    return desk.talk(alice, *(f"Fact {number}: {LONG}" for number in range(8)))
+
+
+def sum_up(desk: Desk, chat: Chat, words: str = "They told seven facts.") -> Message:
+    desk.ollama.default = Script(tokens=[words])
+    summary = summarising.summarise_chat(Chat.objects.get(pk=chat.pk))
+    desk.work()
+    return Message.objects.get(pk=summary.pk)
+
+
+def test_the_gauge_says_what_is_not_sent_and_where_the_line_is(desk: Desk, long_chat: Chat) -> None:
+    told = gauge.read_gauge(long_chat, name=MODEL)
+    thread = read_thread(long_chat)
+    assert told.left_out > 0
+    assert thread[told.left_out].pk == told.cut
+    assert (told.level, told.window, told.can_sum_up) == ("full", WINDOW, True)
+    assert str(told.left_out) in told.sentence
+
+
+def test_the_gauge_of_a_short_chat_is_what_ollama_counted(desk: Desk, alice: User) -> None:
+    answer = desk.ask(alice, "Hello")
+    told = gauge.read_gauge(answer.chat, name=MODEL)
+    assert told.measured
+    assert told.used == answer.numbers["prompt_tokens"] + answer.numbers["tokens"]
+    assert (told.level, told.left_out, told.cut, told.sentence) == ("calm", 0, 0, "")
+    assert not gauge.read_gauge(answer.chat, name="another").measured
+
+
+def test_a_summary_stands_where_the_older_part_ends_and_takes_its_place(
+    desk: Desk, long_chat: Chat, alice: User
+) -> None:
+    before = [message.pk for message in read_thread(long_chat)]
+    summary = sum_up(desk, long_chat)
+    thread = [message.pk for message in read_thread(Chat.objects.get(pk=long_chat.pk))]
+    assert [pk for pk in thread if pk != summary.pk] == before
+    assert (summary.kind, summary.status, summary.content) == (
+        "summary",
+        "complete",
+        "They told seven facts.",
+    )
+    below = thread[thread.index(summary.pk) + 1 :]
+    answer = desk.ask(alice, "What did I say?", chat=Chat.objects.get(pk=long_chat.pk))
+    assert desk.sent()[0] == ("system", planning.SUMMARY + "They told seven facts.")
+    assert len(desk.sent()) == 1 + len(below) + 1
+    assert "left_out" not in answer.numbers
+
+
+def test_the_older_part_is_read_in_pieces_that_fit(desk: Desk, long_chat: Chat) -> None:
+    before = len(desk.ollama.chats)
+    sum_up(desk, long_chat)
+    calls = desk.ollama.chats[before:]
+    assert len(calls) > 1
+    read = " ".join(message["content"] for call in calls for message in call.body["messages"])
+    older = read_thread(Chat.objects.get(pk=long_chat.pk))
+    place = next(at for at, message in enumerate(older) if message.kind == "summary")
+    assert all(message.content[:8] in read for message in older[:place])
+    assert all(call.body["options"]["num_ctx"] == WINDOW for call in calls)
+
+
+def test_an_edited_summary_is_what_the_model_gets(desk: Desk, long_chat: Chat, alice: User) -> None:
+    summary = sum_up(desk, long_chat)
+    editing.edit_message(summary, content="Only the third fact matters.")
+    desk.ask(alice, "So?", chat=Chat.objects.get(pk=long_chat.pk))
+    assert desk.sent()[0][1].endswith("Only the third fact matters.")
+
+
+def test_a_deleted_summary_gives_the_older_part_back(desk: Desk, long_chat: Chat, alice: User) -> None:
+    summary = sum_up(desk, long_chat)
+    editing.delete_message(summary)
+    desk.ask(alice, "So?", chat=Chat.objects.get(pk=long_chat.pk))
+    assert desk.sent()[0][0] == "user"
+
+
+def test_a_failed_summary_stands_for_nothing_and_can_be_tried_again(desk: Desk, long_chat: Chat) -> None:
+    desk.ollama.default = Script(fault=Fault.SERVER_ERROR)
+    summary = summarising.summarise_chat(long_chat)
+    desk.work()
+    summary.refresh_from_db()
+    assert (summary.status, summary.can_continue, summary.can_try_again) == ("failed", False, True)
+    plan = planning.plan_for(long_chat, read_thread(long_chat), seen=snapshot.read(), name=MODEL)
+    assert plan.system == ""
+    desk.ollama.default = Script(tokens=["At last."])
+    summarising.summarise_again(summary)
+    desk.work()
+    summary.refresh_from_db()
+    assert (summary.status, summary.content) == ("complete", "At last.")
+
+
+def test_a_second_summary_takes_up_the_first(desk: Desk, long_chat: Chat, alice: User) -> None:
+    sum_up(desk, long_chat, "First summary.")
+    desk.ollama.default = Script(tokens=["Noted. "])
+    for number in range(6):
+        desk.ask(alice, f"More {number}: {LONG}", chat=Chat.objects.get(pk=long_chat.pk))
+    before = len(desk.ollama.chats)
+    sum_up(desk, long_chat, "Second summary.")
+    first_call = desk.ollama.chats[before].body["messages"]
+    assert "First summary." in first_call[0]["content"]
+    desk.ask(alice, "So?", chat=Chat.objects.get(pk=long_chat.pk))
+    assert "Second summary." in desk.sent()[0][1]
+    assert "First summary." not in desk.sent()[0][1]
+
+
+def test_a_chat_without_an_older_part_has_nothing_to_sum_up(desk: Desk, alice: User) -> None:
+    chat = desk.talk(alice, "Hello")
+    with pytest.raises(AppError):
+        summarising.summarise_chat(chat)
+    assert not Message.objects.filter(kind="summary").exists()
+
+
+@pytest.mark.parametrize(
+    ("on_cpu", "foreign", "loud", "words"),
+    [(0, 0, None, ""), (50, 60, True, "something else"), (10, 0, True, "smaller"), (50, 0, False, "larger")],
+)
+def test_a_model_on_the_cpu_is_told_with_a_way_out_where_there_is_one(
+    on_cpu: int, foreign: int, loud: bool | None, words: str
+) -> None:
+    known = snapshot.Known(MODEL, 100, loaded=True, size_loaded=100, size_vram=100 - on_cpu)
+    told = gauge.slow_of(known, foreign=foreign)
+    assert (told and told.loud) == loud
+    assert words in (told.sentence if told else "")
+
+
+def test_the_page_tells_the_gauge_and_takes_the_wish(
+    desk: Desk, long_chat: Chat, alice: User, client: Client
+) -> None:
+    client.force_login(alice)
+    page = client.get(f"/chats/{long_chat.pk}/gauge/?model={MODEL}").content.decode()
+    assert "nothing above this line" in page
+    desk.ollama.default = Script(tokens=["In short."])
+    assert client.post(f"/chats/{long_chat.pk}/summarise/").status_code == 302
+    desk.work()
+    assert "Summary of what stands above" in client.get(f"/chats/{long_chat.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(("method", "door"), [("get", "gauge"), ("post", "summarise")])
+def test_a_stranger_finds_no_chat_to_measure(
+    desk: Desk, long_chat: Chat, bob: User, client: Client, method: str, door: str
+) -> None:
+    client.force_login(bob)
+    assert getattr(client, method)(f"/chats/{long_chat.pk}/{door}/").status_code == 404
