@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from chats import attachments, context, summarising
+from chats import attachments, context, summarising, titles
 from chats.models import Message
 from chats.planning import Plan, make_plan
 from chats.running import Running, claim_answer
@@ -97,6 +97,7 @@ def generate(message_id: int, lease_id: str) -> None:
 
 def _generate(running: Running, lease: arbiter.Held) -> None:
     tally = Tally()
+    plan = None
     try:
         plan = make_plan(running.message)
         lease.check()
@@ -111,6 +112,8 @@ def _generate(running: Running, lease: arbiter.Held) -> None:
         _finish(running, Message.Status.FAILED, tally, code="unexpected")
     finally:
         lease.used = tally.card_seconds()
+    if plan and tally.numbers and running.message.kind == Message.Kind.ANSWER:
+        titles.try_title(running.message, lease, url=plan.url, model=plan.model)
 
 
 def _end_early(running: Running, lease: arbiter.Held, tally: Tally) -> None:

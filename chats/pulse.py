@@ -56,6 +56,11 @@ class Pulse:
             if not self._running:
                 self._some.clear()
 
+    @property
+    def draining(self) -> bool:
+        """Whether this process is about to end."""
+        return self._draining.is_set()
+
     def drain(self) -> None:
         """End every answer as interrupted: the worker is asked to go. Safe in a signal handler."""
         self._draining.set()

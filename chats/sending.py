@@ -225,8 +225,8 @@ def rename_chat(chat: Chat, *, title: str) -> None:
     """Give the chat a title of the person's own; an empty one changes nothing."""
     title = " ".join(title.split())[:TITLE_LENGTH]
     if title:
-        chat.title = title
-        chat.save(update_fields=["title"])
+        chat.title, chat.titled_by = title, Chat.TitledBy.PERSON
+        chat.save(update_fields=["title", "titled_by"])
         tell_user(chat.user_id, "title", chat=chat.pk, title=title)
 
 

@@ -95,6 +95,7 @@ SECTIONS = (
         Name("OLLAMA_DEFAULT_MODEL", "str", "gpt-oss:20b", "The model of a new chat, when it is installed."),
         Name("OLLAMA_VISION_MODEL", "str", "llava:13b", "The model that looks at pictures."),
         Name("OLLAMA_VISION_TIMEOUT", "float", 30, "Seconds for looking, once its model is loaded.", low=1),
+        Name("CHAT_TITLES", "bool", True, "A model names chats while nobody waits for the card."),
         Name("OLLAMA_NUM_CTX", "int", 8192, "Context window in tokens of a model without one.", low=512),
         Name("OLLAMA_KEEP_ALIVE", "str", "30m", "How long a model stays loaded after its last answer."),
         Name(

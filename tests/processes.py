@@ -211,6 +211,7 @@ def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
             "DJANGO_SECRET_KEY": "a key that only the tests know, fifty letters long.",
             "JWT_SECRET": "another one for tokens, thirty-two letters",
             "SIGNUP_POLICY": "open",
+            "CHAT_TITLES": "false",
             **QUICK,
             **settings,
         }

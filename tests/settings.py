@@ -26,6 +26,7 @@ os.environ |= {
     "REDIS_PREFIX": "test",
     "SIGNUP_POLICY": "open",
     "GPU_OLLAMA_SLOTS": "64",
+    "CHAT_TITLES": "false",
 }
 
 from ollamachat.settings import *  # noqa: E402, F403
