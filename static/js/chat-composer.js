@@ -27,7 +27,7 @@ class ChatComposer extends HTMLElement {
     this.picture = this.querySelector("picture-tool");
     this.tray = this.querySelector("picture-tray");
     this.addEventListener("picture-tray", ({ detail }) => this.#trayChanged(detail.sentence));
-    this.#trayChanged(null);
+    this.#trayChanged();
     this.addEventListener("picture-tool", ({ detail }) => this.#pictureChanged(detail.sentence));
     document.addEventListener("running-changed", (event) => this.#runningChanged(event.detail.running));
     this.#runningChanged(Boolean(this.log.running));
@@ -63,7 +63,7 @@ class ChatComposer extends HTMLElement {
 
   #trayChanged(sentence) {
     this.text.required = !this.#along;
-    this.#tell(sentence);
+    if (sentence !== undefined) this.#tell(sentence);
   }
 
   #pictureChanged(sentence) {

@@ -43,7 +43,7 @@ class PictureTray extends HTMLElement {
 
   clear() {
     this.list.replaceChildren();
-    this.#changed();
+    this.#changed("");
   }
 
   /** Answers whether the chosen model can't see what is here, and then shows what can be done. */
@@ -103,12 +103,12 @@ class PictureTray extends HTMLElement {
       // One after another: a phone has no memory for four large photos at once.
       this.#sending = this.#sending.then(() => this.#send(file, item));
     }
-    this.#changed(taken.length < files.length ? say("most_pictures", { n: number(most) }) : null);
+    this.#changed(taken.length < files.length ? say("most_pictures", { n: number(most) }) : "");
   }
 
   async #send(file, item) {
     if (!item.isConnected) return;
-    let sentence = null;
+    let sentence;
     try {
       this.#kept(item, await sendPicture(this.dataset.upload, file));
     } catch (error) {
@@ -149,7 +149,7 @@ class PictureTray extends HTMLElement {
     if (!item) return;
     const next = item.nextElementSibling ?? item.previousElementSibling;
     item.remove();
-    this.#changed();
+    this.#changed("");
     (next?.querySelector("button") ?? this.composer.text).focus();
   }
 
@@ -180,7 +180,8 @@ class PictureTray extends HTMLElement {
     }
   }
 
-  #changed(sentence = null) {
+  /** `sentence` is what to say: "" takes back what was said, without one it stays. */
+  #changed(sentence) {
     const items = this.#items().map(({ id, url, name }) => ({ id, url, name }));
     keep(this.#name, items.length ? JSON.stringify(items) : "");
     this.#judge();
