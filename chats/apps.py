@@ -16,8 +16,10 @@ class ChatsConfig(AppConfig):
     def ready(self) -> None:
         """Wire the app's concepts to those of the lower apps."""
         from celery.signals import worker_shutting_down
+        from django.db.models.signals import post_migrate
 
         from chats import following, sweep, tasks
+        from chats.finding import search
         from chats.pulse import pulse
         from gpu import arbiter
         from live import clock, kinds
@@ -29,4 +31,8 @@ class ChatsConfig(AppConfig):
         def drain(**_: Any) -> None:
             pulse().drain()
 
+        def mend(**_: Any) -> None:
+            search.mend_index()
+
+        post_migrate.connect(mend, sender=self, dispatch_uid="mend the index of words")
         worker_shutting_down.connect(drain, weak=False, dispatch_uid="drain answers")

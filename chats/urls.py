@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chats import message_views, views
+from chats import find_views, message_views, settings_views, views
 
 app_name = "chats"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("search/", find_views.search, name="search"),
     path("chats/send/", views.send_new, name="send_new"),
     path("chats/list/", views.chat_list, name="list"),
     path("chats/<int:chat_id>/", views.chat, name="chat"),
@@ -16,6 +17,8 @@ urlpatterns = [
     path("chats/<int:chat_id>/rename/", views.rename, name="rename"),
     path("chats/<int:chat_id>/delete/", views.delete, name="delete"),
     path("chats/<int:chat_id>/messages/<int:message_id>/", views.message, name="message"),
+    path("chats/settings/", settings_views.my_settings, name="my_settings"),
+    path("chats/<int:chat_id>/settings/", settings_views.chat_settings, name="settings"),
     path("chats/<int:chat_id>/gauge/", message_views.gauge, name="gauge"),
     path("chats/<int:chat_id>/summarise/", message_views.summarise, name="summarise"),
     path("chats/<int:chat_id>/thread/", message_views.thread, name="thread"),

@@ -1,6 +1,8 @@
 // What every page with the sidebar does: drawer, keys, the person's events, the state of the connection.
+import "./chat-find.js";
 import { Drawer } from "./drawer.js";
 import { live, pageMade } from "./live.js";
+import { wireDialogs } from "./page-dialog.js";
 import { wireSettings } from "./settings.js";
 import { say } from "./words.js";
 
@@ -11,6 +13,7 @@ const LISTED = ["answer", "chats", "title", "picture"]; // events that change th
 export function wireShell({ onEvent = () => {}, onEscape = () => {} } = {}) {
   const drawer = new Drawer();
   wireSettings();
+  wireDialogs();
   wireKeys(drawer, onEscape);
   wireAccount();
   wireSwaps();
