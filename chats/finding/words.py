@@ -10,6 +10,7 @@ from dataclasses import dataclass
 LONGEST_QUERY = 200  # characters that are read
 MOST_TERMS = 10
 PREFIX_FROM = 4  # letters from which on a word may go on
+LEAST_STEM = 3  # letters left when a longer ending is cut off
 TYPED_FROM = 2  # the same for the last word, which is perhaps still being typed
 WORD = re.compile(r"[^\W_]+")
 PIECE = re.compile(r'"([^"]*)("|$)|([^\s"]+)')
@@ -76,6 +77,7 @@ def _stem(word: str) -> str:
     if word.isascii():
         return word[:-1] if len(word) > PREFIX_FROM and word[-1] == "s" and word[-2] != "s" else word
     for ending in ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= PREFIX_FROM:
+        least = PREFIX_FROM if len(ending) == 1 else LEAST_STEM
+        if word.endswith(ending) and len(word) - len(ending) >= least:
             return word[: -len(ending)]
     return word

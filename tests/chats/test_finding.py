@@ -39,6 +39,7 @@ def found(user: User, query: str) -> set[int]:
     [
         ("видеокарту", True),
         ("ВИДЕОКАРТА", True),
+        ("новую", True),
         ("видео", True),
         ("ёлка", True),
         ("елка", True),
