@@ -14,7 +14,7 @@ class ChatComposer extends HTMLElement {
   #attempt = { id: "", sent: "" };
 
   connectedCallback() {
-    this.form = this.querySelector("form");
+    this.form = this.querySelector("#composer");
     this.text = this.querySelector("textarea");
     this.trouble = this.querySelector(".composer-error");
     this.sendButton = this.querySelector("[data-send]");

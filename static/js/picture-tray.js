@@ -15,6 +15,7 @@ class PictureTray extends HTMLElement {
     this.composer = this.closest("chat-composer");
     this.tool = this.composer.querySelector("picture-tool");
     this.list = this.querySelector(".tray");
+    this.composer.querySelector("#composer").prepend(this.list); // the notice stays outside: it has a form of its own
     this.notice = this.querySelector(".blind");
     this.attach = this.composer.querySelector(".attach");
     this.attach.addEventListener("change", (event) => this.#picked(event));
@@ -50,7 +51,7 @@ class PictureTray extends HTMLElement {
   insist() {
     if (this.notice.hidden) return false;
     this.notice.scrollIntoView({ block: "nearest" });
-    this.notice.querySelector("button:not([hidden]), a:not([hidden])")?.focus();
+    this.notice.querySelector("button:not([hidden])")?.focus();
     return true;
   }
 
@@ -130,7 +131,7 @@ class PictureTray extends HTMLElement {
   }
 
   #place({ id = 0, url, name }) {
-    const item = this.querySelector("template").content.firstElementChild.cloneNode(true);
+    const item = this.querySelector("[data-item]").content.firstElementChild.cloneNode(true);
     this.list.append(item);
     this.#fill(item, { id, url, name });
     return item;
@@ -200,13 +201,26 @@ class PictureTray extends HTMLElement {
   }
 
   #explain(model) {
-    const seeing = [...document.querySelectorAll("model-picker input[name=model][data-sees]")];
+    const inputs = document.querySelectorAll("model-picker input[name=model][data-sees]");
+    const seeing = [...inputs].map(({ value }) => value).slice(0, OFFERED);
     const sentence = say(seeing.length ? "blind" : "blind_none", { model });
     const shown = this.notice.querySelector("[data-sentence]");
     if (shown.textContent !== sentence) shown.textContent = sentence;
-    this.notice.querySelector(".blind-models").replaceChildren(...seeing.slice(0, OFFERED).map(offer));
-    this.notice.querySelector("[data-pull]").hidden = seeing.length > 0;
+    const offered = this.notice.querySelector(".blind-models");
+    const present = [...offered.children].map((button) => button.textContent);
+    // The same buttons stay: one of them may have the focus.
+    if (present.join() !== seeing.join()) offered.replaceChildren(...seeing.map(offer));
+    this.#offerDownload(!seeing.length);
     this.notice.querySelector("[data-as-source]").hidden = !this.tool || Boolean(this.tool.querySelector(".picture-missing"));
+  }
+
+  #offerDownload(wanted) {
+    const there = this.notice.querySelector("[data-added]");
+    if (!wanted) there?.remove();
+    if (!wanted || there) return;
+    const added = document.importNode(this.querySelector("[data-no-model]").content.firstElementChild, true);
+    added.dataset.added = "";
+    this.notice.querySelector(".blind-models").after(added);
   }
 
   /** A picture that was put here before the tool was turned on is what the tool shall change. */
@@ -235,10 +249,10 @@ function stored(name) {
 }
 
 /** Returns a button that chooses a model in the picker. */
-function offer(input) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: "button small", textContent: input.value });
+function offer(model) {
+  const made = Object.assign(document.createElement("button"), { type: "button", className: "button small", textContent: model });
   made.addEventListener("click", () => {
-    const found = [...document.querySelectorAll("model-picker input[name=model]")].find(({ value }) => value === input.value);
+    const found = [...document.querySelectorAll("model-picker input[name=model]")].find(({ value }) => value === model);
     if (!found) return;
     found.checked = true;
     found.dispatchEvent(new Event("change", { bubbles: true }));

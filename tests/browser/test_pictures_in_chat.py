@@ -36,7 +36,10 @@ BRING = """([how, type, name, data]) => {
 
 @pytest.fixture(scope="module")
 def studio() -> Iterator[App]:
-    with ScriptedComfyUI() as comfyui, running_app(GPU_SETTLE="0", COMFYUI_URL=comfyui.url) as app:
+    with (
+        ScriptedComfyUI() as comfyui,
+        running_app(GPU_SETTLE="0", COMFYUI_URL=comfyui.url, OLLAMA_VISION_MODEL=SEEING) as app,
+    ):
         yield app
 
 
@@ -242,11 +245,15 @@ def test_where_no_model_sees_it_is_said_and_the_picture_may_become_a_source(seen
     assert desk.page.locator("input[name=source]").input_value()
 
 
-def test_an_admin_is_led_to_the_models(seen: App, visiting: Any) -> None:
+def test_an_admin_downloads_a_model_that_sees_and_goes_on_with_it(seen: App, visiting: Any) -> None:
     del seen.ollama.models[SEEING]
+    seen.ollama.pull_seconds = 0.2
     visit = visiting(seen.person("root", role="admin"))
     bring(visit, "paste", picture("purple"))
-    expect(blind(visit).get_by_role("link", name="Get one that can")).to_be_visible()
+    blind(visit).get_by_role("button", name=f"Download {SEEING}, which can see").click()
+    blind(visit).get_by_role("button", name=SEEING, exact=True).click()
+    expect(blind(visit)).to_be_hidden()
+    expect(tray(visit)).to_have_count(1)
 
 
 def test_while_pictures_are_drawn_a_picture_is_what_is_changed(desk: Visit) -> None:

@@ -322,7 +322,8 @@ class ScriptedOllama:
         for line in [failed] if self.pull_error else _pull_lines(name):
             await asyncio.sleep(self.pull_seconds)
             if line.get("status") == "success":
-                self.models[name] = Model(name)
+                known = {model.name: model for model in default_models()}
+                self.models[name] = known.get(name) or Model(name)
             reply.chunk(encode(line) + b"\n")
         reply.end()
 
