@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chats import find_views, message_views, settings_views, views
+from chats import export_views, find_views, message_views, settings_views, views
 
 app_name = "chats"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("search/", find_views.search, name="search"),
     path("chats/send/", views.send_new, name="send_new"),
     path("chats/list/", views.chat_list, name="list"),
+    path("chats/export/", export_views.export_page, name="exports"),
+    path("chats/export/all/", export_views.export_all, name="export_all"),
+    path("chats/<int:chat_id>/export/", export_views.export_chat, name="export"),
     path("chats/<int:chat_id>/", views.chat, name="chat"),
     path("chats/<int:chat_id>/send/", views.send, name="send"),
     path("chats/<int:chat_id>/rename/", views.rename, name="rename"),

@@ -16,6 +16,7 @@ class ChatLog extends HTMLElement {
   #stuck = false;
   #syncing = null;
   #syncAgain = false;
+  #endWanted = false;
   #sight = new IntersectionObserver((seen) => this.#earlierSeen(seen), { rootMargin: "600px 0px 0px" });
 
   connectedCallback() {
@@ -49,22 +50,20 @@ class ChatLog extends HTMLElement {
   }
 
   /** Shows what was sent from elsewhere: `message` asks, `answer` answers it. */
-  async catchUp({ message, answer }) {
-    for (const id of [message, answer]) {
-      const present = document.getElementById(`m${id}`);
-      if (present && (id === message || this.#answers.has(String(id)))) continue;
-      await this.#fetchInto(id, { after: id === answer ? message : null });
-    }
-    this.#tellRunning();
+  catchUp({ message, answer }) {
+    if (this.#answers.has(String(answer))) return;
+    const known = document.getElementById(`m${message}`) ?? [...this.turns.querySelectorAll("chat-message")].at(-1);
+    this.sync({ from: known?.dataset.id });
   }
 
-  /** Shows the thread as it is on the server now; what has not changed stays untouched. */
-  sync({ toEnd = false } = {}) {
+  /** Shows the thread as it is on the server now, `from` a message on; what has not changed stays untouched. */
+  sync({ toEnd = false, from = "" } = {}) {
+    this.#endWanted ||= toEnd;
     if (this.#syncing) {
       this.#syncAgain = true;
       return this.#syncing;
     }
-    this.#syncing = this.#readThread(toEnd).finally(() => {
+    this.#syncing = this.#readThread(from).finally(() => {
       this.#syncing = null;
       if (!this.#syncAgain) return;
       this.#syncAgain = false;
@@ -73,42 +72,45 @@ class ChatLog extends HTMLElement {
     return this.#syncing;
   }
 
-  async #readThread(toEnd) {
-    const first = this.turns.querySelector("chat-message")?.dataset.id ?? "";
+  async #readThread(from) {
+    const first = from || this.turns.querySelector("chat-message")?.dataset.id || "";
     try {
       const page = await getPage(`${this.dataset.threadUrl}?from=${first}`);
       this.#arrange([...page.querySelectorAll("chat-message")]);
-      this.turns.querySelector(".earlier")?.remove();
-      this.turns.prepend(...page.querySelectorAll(".earlier"));
-      this.#watchEarlier();
+      if (!from || page.querySelector("chat-message")?.dataset.id !== from) this.#showEarlier(page);
     } catch (error) {
       flash(error.message);
       return;
     }
-    if (toEnd) this.#toEnd();
+    document.getElementById("main").classList.toggle("empty", !this.turns.querySelector("chat-message"));
+    if (this.#endWanted) this.#toEnd();
     else this.#keepUp();
+    this.#endWanted = false;
     this.#tellRunning();
     document.dispatchEvent(new CustomEvent("thread-changed"));
   }
 
+  /** Puts messages into place, from the first of them on; one that is not on this page replaces all. */
   #arrange(wanted) {
     const ids = new Set(wanted.map((message) => message.id));
-    for (const old of this.turns.querySelectorAll("chat-message")) if (!ids.has(old.id)) this.#remove(old);
-    this.turns.querySelector(".cut-line")?.remove();
-    let before = this.turns.querySelector("chat-message");
+    const present = [...this.turns.querySelectorAll("chat-message")];
+    const begin = Math.max(0, present.findIndex((message) => message.id === wanted[0]?.id));
+    for (const old of present.slice(begin)) if (!ids.has(old.id)) this.#remove(old);
+    let before = present.slice(begin).find((message) => ids.has(message.id)) ?? null;
     for (const message of wanted) {
-      const present = document.getElementById(message.id);
-      if (!present) {
-        this.turns.insertBefore(message, before);
-        this.#settle(message);
-        continue;
-      }
-      before = present.nextElementSibling;
-      if (isAsItWas(present, message) || this.#answers.has(present.dataset.id)) continue;
-      this.#remove(present);
+      const old = document.getElementById(message.id);
+      if (old) before = old.nextElementSibling;
+      if (old && (isAsItWas(old, message) || this.#answers.has(old.dataset.id))) continue;
+      if (old) this.#remove(old);
       this.turns.insertBefore(message, before);
       this.#settle(message);
     }
+  }
+
+  #showEarlier(page) {
+    this.turns.querySelector(".earlier")?.remove();
+    this.turns.prepend(...page.querySelectorAll(".earlier"));
+    this.#watchEarlier();
   }
 
   /** Earlier messages come while one scrolls up; what is being read stays where it is. */
@@ -152,28 +154,6 @@ class ChatLog extends HTMLElement {
       await post(running.dataset.stop);
     } catch (error) {
       flash(error.message);
-    }
-  }
-
-  async #fetchInto(id, { after }) {
-    try {
-      const page = await getPage(this.dataset.messageUrl.replace(/\/0\/$/, `/${id}/`));
-      if (this.#answers.has(String(id))) return;
-      if (after) this.#cutAfter(after, id);
-      this.#place(page.querySelector("chat-message"));
-      this.#keepUp();
-    } catch (error) {
-      flash(error.message);
-    }
-  }
-
-  /** Another answer takes the place of all that followed its question. */
-  #cutAfter(messageId, keptId) {
-    let next = document.getElementById(`m${messageId}`)?.nextElementSibling;
-    while (next) {
-      const gone = next;
-      next = next.nextElementSibling;
-      if (gone.dataset.id !== String(keptId)) this.#remove(gone);
     }
   }
 
@@ -225,10 +205,8 @@ class ChatLog extends HTMLElement {
     const button = form.querySelector("button");
     button.disabled = true;
     try {
-      const told = await post(form.action, withModel(form));
-      const old = form.closest("chat-message");
-      this.#cutAfter(told.message, form.dataset.action === "continue" ? old.dataset.id : null);
-      this.append(told.html);
+      await post(form.action, withModel(form));
+      await this.sync({ toEnd: true });
       document.getElementById("content")?.focus({ preventScroll: true });
     } catch (error) {
       button.disabled = false;

@@ -42,8 +42,13 @@ async function readError(response) {
 
 /** Posts a form and returns the JSON answer, null when there is none. */
 export async function post(url, body) {
-  const response = await ask(url, { method: "POST", body });
+  const response = await ask(url, { method: "POST", body: isEmpty(body) ? undefined : body });
   return response.status === 204 ? null : response.json();
+}
+
+/** A form without fields is no multipart body that servers take. */
+function isEmpty(body) {
+  return body instanceof FormData && body.entries().next().done;
 }
 
 /** Returns a page or a piece of one as an inert document. */
