@@ -29,7 +29,8 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         model = Message
         fields = (
             "id", "parent", "role", "kind", "status", "content", "thinking", "model_name", "error_code",
-            "error", "images", "numbers", "created_at", "finished_at",
+            "error", "images", "sources", "numbers", "created_at", "finished_at",
+            "edited_at",
         )  # fmt: skip
         read_only_fields = fields
 
