@@ -162,6 +162,23 @@ def test_a_dropped_picture_goes_alone_and_opens_large(seen: App, desk: Visit) ->
     expect(viewer).to_be_hidden()
 
 
+def test_what_was_shown_to_a_model_is_used_as_a_source_from_its_page_too(desk: Visit) -> None:
+    choose(desk, SEEING)
+    bring(desk, "paste", picture("crimson"))
+    expect(tray(desk)).to_have_count(1)
+    desk.send("What is this?")
+    desk.page.wait_for_url("**/chats/*/")
+    thumbnails(desk).click()
+    desk.page.get_by_role("dialog").get_by_text("Use as source").click()
+    chip = desk.page.locator(".source-chip img")
+    expect(chip).to_be_visible()
+    shown = chip.get_attribute("src")
+    desk.page.goto(desk.url + (desk.page.locator("a[data-view]").get_attribute("href") or ""))
+    desk.page.get_by_text("Use as source").click()
+    expect(chip).to_have_attribute("src", shown or "")
+    assert "source" not in desk.page.url
+
+
 def test_four_go_along_a_fifth_is_refused_and_one_is_taken_back(
     seen: App, desk: Visit, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from django.test import Client, override_settings
 from accounts.errors import AppError, Code
 from accounts.models import User
 from chats import sending
+from chats.context import Turn, fit
 from chats.generation import generate
 from chats.models import Chat, Message
 from chats.sweep import still_wanted
@@ -153,6 +154,12 @@ def test_four_pictures_in_a_small_window_are_sent_whatever_they_may_cost(
     sent = answering.answer(alice, "What are these?", *four, chat=chat, model_name=SEEING)
     assert [len(message.get("images", [])) for message in answering.messages] == [4]
     assert sent.answer.numbers["left_out"] == 2
+
+
+@pytest.mark.parametrize(("budget", "left_out"), [(600, 2), (1000, 0)])
+def test_an_older_picture_takes_its_room_in_the_window(budget: int, left_out: int) -> None:
+    turns = [Turn("user", "one", pictures=1), Turn("assistant", "two"), Turn("user", "three")]
+    assert fit(turns, budget=budget, bytes_per_token=4).left_out == left_out
 
 
 @pytest.mark.usefixtures("own_folder")
