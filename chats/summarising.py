@@ -109,7 +109,8 @@ def _pieces(plan: Plan, instruction: context.Turn) -> Iterator[list[context.Turn
     piece: list[context.Turn] = []
     spent = 0
     for turn in plan.turns:
-        turn = replace(_cut(turn, int(room * ratio)), pictures=0)
+        words = context.in_words(turn.content, turn.pictures)
+        turn = _cut(replace(turn, content=words, pictures=0), int(room * ratio))
         cost = context.count_words(turn, ratio)
         if piece and spent + cost > room:
             yield piece
