@@ -20,7 +20,7 @@ class ImagingConfig(AppConfig):
         from celery.signals import worker_shutting_down
 
         from gpu import arbiter
-        from imaging import beside, following, parts, sweep, tasks, tickets
+        from imaging import beside, exporting, following, parts, sweep, tasks, tickets
         from imaging.pulse import pulse
         from live import clock, kinds
 
@@ -29,6 +29,7 @@ class ImagingConfig(AppConfig):
         clock.add("pictures", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         clock.add("picture files", lambda: sweep.ORPHANS_EVERY, sweep.clear_files)
         beside.register()
+        exporting.register()
         parts.register()
         kinds.register(kinds.Kind("job", following.find, stop=following.stop))
 

@@ -45,14 +45,14 @@ def show(message_ids: Sequence[int]) -> dict[int, list[Picture]]:
     """Return the pictures of each message that has any, in their order, in two queries."""
     return {
         message_id: [_describe(source) for source in sources]
-        for message_id, sources in _of(message_ids).items()
+        for message_id, sources in of_messages(message_ids).items()
     }
 
 
 def read(message_id: int) -> list[bytes]:
     """Return the files of a message's pictures as they are kept, without those that the disk has lost."""
     files = []
-    for source in _of([message_id]).get(message_id, []):
+    for source in of_messages([message_id]).get(message_id, []):
         try:
             files.append(storage.read(source.file))
         except FileNotFoundError:
@@ -62,7 +62,7 @@ def read(message_id: int) -> list[bytes]:
 
 def copy(original: Message, copy: Message) -> None:
     """Put a message's pictures beside its copy too."""
-    _put(copy, [source.pk for source in _of([original.pk]).get(original.pk, [])])
+    _put(copy, [source.pk for source in of_messages([original.pk]).get(original.pk, [])])
 
 
 def _put(message: Message, source_ids: Sequence[int]) -> None:
@@ -72,7 +72,7 @@ def _put(message: Message, source_ids: Sequence[int]) -> None:
     )
 
 
-def _of(message_ids: Sequence[int]) -> dict[int, list[SourcePicture]]:
+def of_messages(message_ids: Sequence[int]) -> dict[int, list[SourcePicture]]:
     """Return each message's pictures: those beside it, and the one that it was made for."""
     found: dict[int, list[SourcePicture]] = defaultdict(list)
     alone = SourcePicture.objects.filter(message__in=message_ids, deleted_at=None)

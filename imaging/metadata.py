@@ -17,6 +17,7 @@ HEADER = len(SIGNATURE) + 25  # IHDR: 4 of length, 4 of type, 13 of data, 4 of c
 KEYWORD = "ollama-chat"
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"sBIT")
 """The chunks that decide how the picture looks."""
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 MOST_PIXELS = 64_000_000
 
 
@@ -60,13 +61,14 @@ def write_into(png: bytes, told: dict[str, Any]) -> bytes:
     return png[:HEADER] + chunks + png[HEADER:]
 
 
-def without(png: bytes) -> bytes:
-    """Return the PNG with the same pixels and nothing that tells how they came about."""
+def without(png: bytes, *, keep_text: bool = False) -> bytes:
+    """Return the PNG with the same pixels and nothing that tells how they came about, but text if wished."""
+    kept = (*PIXELS, *TEXTS) if keep_text else PIXELS
     written = bytearray(png[: len(SIGNATURE)])
     at = len(SIGNATURE)
     while at + 12 <= len(png):
         length = int.from_bytes(png[at : at + 4], "big")
-        if png[at + 4 : at + 8] in PIXELS:
+        if png[at + 4 : at + 8] in kept:
             written += png[at : at + 12 + length]
         at += 12 + length
     return bytes(written)
