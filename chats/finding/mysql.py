@@ -67,7 +67,10 @@ def find_chats(user_id: int, terms: Sequence[Term], *, most: int) -> list[int]:
 
 def match(terms: Sequence[Term]) -> str:
     """Return what the index can tell of the terms, in the boolean language; "" when it is nothing."""
-    return " ".join(f"+{word}" for term in terms if (word := _indexed(term)))
+    asked = ((_indexed(term), [form for form in term.forms if len(form) >= LEAST]) for term in terms)
+    return " ".join(
+        f"+({' '.join([word, *forms])})" if forms else f"+{word}" for word, forms in asked if word
+    )
 
 
 def _holding(column: str, terms: Sequence[Term]) -> tuple[str, list[str]]:
@@ -86,8 +89,9 @@ def _indexed(term: Term) -> str:
 
 
 def _pattern(term: Term) -> str:
-    words = r"[^\p{L}\p{N}]+".join(word.replace("е", "[её]") for word in term.words)
-    return rf"(?i)(?<!{BORDER}){words}" + ("" if term.prefix else rf"(?!{BORDER})")
+    words = r"[^\p{L}\p{N}]+".join(term.words) + (rf"{BORDER}*" if term.prefix else "")
+    ways = "|".join([words, *term.forms]).replace("е", "[её]")
+    return rf"(?i)(?<!{BORDER})({ways})(?!{BORDER})"
 
 
 def _ids(sql: str, values: list[Any]) -> list[int]:

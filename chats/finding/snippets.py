@@ -44,8 +44,9 @@ def _places(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
 
 
 def _pattern(terms: Sequence[Term]) -> str:
-    ways = sorted((BETWEEN.join(term.words) + (r"[^\W_]*" if term.prefix else "") for term in terms), key=len)
-    return rf"(?<![^\W_])(?:{'|'.join(reversed(ways))})(?![^\W_])"
+    ways = [BETWEEN.join(term.words) + (r"[^\W_]*" if term.prefix else "") for term in terms]
+    ways += [form for term in terms for form in term.forms]
+    return rf"(?<![^\W_])(?:{'|'.join(sorted(ways, key=len, reverse=True))})(?![^\W_])"
 
 
 def _html(text: str, places: Iterator[tuple[int, int]]) -> SafeString:

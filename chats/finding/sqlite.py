@@ -101,8 +101,14 @@ def find_chats(user_id: int, terms: Sequence[Term], *, most: int) -> list[int]:
 
 def match(user_id: int, terms: Sequence[Term]) -> str:
     """Return the terms in FTS5's language: words are letters and digits alone, and quoted."""
-    wanted = " AND ".join(f'"{" ".join(term.words)}"{"*" if term.prefix else ""}' for term in terms)
+    wanted = " AND ".join(_wanted(term) for term in terms)
     return f'owner : "u{user_id}" AND words : ({wanted})'
+
+
+def _wanted(term: Term) -> str:
+    words = f'"{" ".join(term.words)}"{"*" if term.prefix else ""}'
+    forms = [f'"{form}"' for form in term.forms]
+    return f"({' OR '.join([words, *forms])})"
 
 
 def _names(index: Index) -> dict[str, str]:

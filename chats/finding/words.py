@@ -23,12 +23,24 @@ ENDINGS = (
 """How Russian words end in one case or another, longest first."""
 
 
+CASES = (
+    "а", "я", "о", "е", "у", "ю", "ы", "и", "ь", "ой", "ом", "ем", "ей", "ам", "ям", "ах", "ях", "ов", "ами",
+    "ями",
+)  # fmt: skip
+"""The same for words that are too short to be cut: each of their forms is looked for."""
+SHORTEST, LONGEST_SHORT = 3, 4  # letters of such words
+
+
 @dataclass(frozen=True)
 class Term:
-    """Words side by side, folded; with `prefix` the last one may go on."""
+    """Words side by side, folded; with `prefix` the last one may go on.
+
+    `forms` are others of a single word's, each of which will do.
+    """
 
     words: tuple[str, ...]
     prefix: bool = False
+    forms: tuple[str, ...] = ()
 
 
 class _Folding(dict[int, int | str]):
@@ -69,7 +81,15 @@ def _term(words: list[str], *, typed: bool, exact: bool) -> Term:
     longer = len(last) >= (TYPED_FROM if typed else PREFIX_FROM)
     if exact or len(words) > 1:
         return Term(tuple(words), prefix=longer and typed)
-    return Term((_stem(last),) if longer else (last,), prefix=longer)
+    return Term((_stem(last),) if longer else (last,), prefix=longer, forms=_forms(last))
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """Return the cases of a short word, itself left out."""
+    if word.isascii() or not SHORTEST <= len(word) <= LONGEST_SHORT:
+        return ()
+    stem = word[:-1] if word[-1] in "аяоеуюыийь" else word
+    return tuple(form for form in (stem, *(stem + ending for ending in CASES)) if form != word)
 
 
 def _stem(word: str) -> str:

@@ -59,7 +59,7 @@ class ChatFind extends HTMLElement {
 
   #say() {
     localise(this.results);
-    this.querySelector("[role=status]").textContent = this.querySelector(".found")?.dataset.said ?? "";
+    this.querySelector("[role=status]").textContent = this.querySelector(".find-list")?.dataset.said ?? "";
   }
 }
 
