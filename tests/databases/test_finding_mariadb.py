@@ -14,13 +14,16 @@ pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(LEFT_OUT, reason="start.py left it out: MariaDB cannot be installed here"),
 ]
-SAID = "На новой видеокарте растёт Ёлка на видеокарте; the café, num_ctx и C++ за 5 дней"
+SAID = "На новой видеокарте растёт Ёлка на видеокарте; на вид котом; the café, num_ctx и C++ за 5 дней"
 FINDS = {
     "видеокарту": True,
     "ВИДЕОКАРТА": True,
     "ёлка": True,
     "елка": True,
     "ёлочка": False,
+    "кот": True,
+    "коту вида": True,
+    "лес": False,
     "карта": False,
     "растет елка": True,
     "растёт слон": False,
