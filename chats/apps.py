@@ -18,13 +18,14 @@ class ChatsConfig(AppConfig):
         from celery.signals import worker_shutting_down
         from django.db.models.signals import post_migrate
 
-        from chats import following, sweep, tasks
+        from chats import following, purging, sweep, tasks
         from chats.finding import search
         from chats.pulse import pulse
         from gpu import arbiter
         from live import clock, kinds
 
         arbiter.send_grants_with("message", tasks.generate.delay, wanted=sweep.still_wanted)
+        clock.add("purge", lambda: purging.EVERY, purging.purge)
         clock.add("sweep", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         kinds.register(kinds.Kind("message", following.find, stop=following.stop))
 

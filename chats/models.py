@@ -26,6 +26,10 @@ class ChatQuerySet(models.QuerySet["Chat"]):
         """Return the chats that `user` may see; an anonymous person sees none."""
         return self.filter(user_id=user.pk, deleted_at=None) if user.pk else self.none()
 
+    def deleted_by(self, user: Any) -> ChatQuerySet:
+        """Return the chats that `user` has deleted and can still bring back."""
+        return self.filter(user_id=user.pk).exclude(deleted_at=None) if user.pk else self.none()
+
     def in_list(self) -> ChatQuerySet:
         """Return those that the list shows: not the archived ones."""
         return self.filter(archived_at=None)

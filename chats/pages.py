@@ -9,14 +9,13 @@ from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from chats import attachments, parts
+from chats import attachments, listing, parts
 from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_messages, read_tree
 from gpu import snapshot, warming
 from gpu.suggestions import card_memory_gb, suggest
 
-SIDEBAR = 100  # chats in the list
 WINDOW = 80  # messages that a page begins with; earlier ones come as one scrolls
 
 SERVICE_SENTENCES: dict[str, str | Promise] = {
@@ -25,11 +24,6 @@ SERVICE_SENTENCES: dict[str, str | Promise] = {
     snapshot.NO_MODELS: _("Ollama is there, but no model is installed yet."),
     snapshot.READY: "",
 }
-
-
-def sidebar(user: Any) -> list[Chat]:
-    """Return the chats of the list, newest first."""
-    return list(Chat.objects.visible_to(user).recent()[:SIDEBAR])
 
 
 def shown(messages: list[Message]) -> list[Message]:
@@ -86,7 +80,7 @@ def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> di
     chosen = (chat.model_name if chat else "") or seen.default_model()
     warming.ask(chosen)
     return {
-        "chats": sidebar(user),
+        "listed": listing.sidebar(user),
         "chat": chat,
         **(window(chat, start=start) if chat else {"thread": []}),
         "models": models,

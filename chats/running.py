@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from chats import stopping
+from chats import managing, stopping
 from chats.models import Chat, Message
 from chats.pulse import pulse
 from gpu.services.ollama import Stream
@@ -94,6 +94,7 @@ class Running:
         }
         self._save_final(final)
         self.line.end(status=status.value, **({"code": code} if code else {}))
+        managing.tell_ended(self.message, status.value)
 
     def give_back(self) -> bool:
         """Queue the row again, as if it had never been claimed; False when it is another's by now."""

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
 from chats import attachments, seeing, stopping
-from chats.models import TITLE_LENGTH, Chat, Message
+from chats.models import Chat, Message
 from gpu import arbiter, snapshot
 from live import log
 from live.events import tell_user
@@ -155,7 +155,8 @@ def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
     )
     chat.leaf, chat.model_name, chat.updated_at = answer, model_name, now
     chat.title = chat.title or title_from(message.content)
-    chat.save(update_fields=["leaf", "model_name", "updated_at", "title"])
+    chat.draft, chat.unread = "", False
+    chat.save(update_fields=["leaf", "model_name", "updated_at", "title", "draft", "unread"])
     queue(answer)
     return answer
 
@@ -219,25 +220,6 @@ def _forget_log(answer: Message) -> None:
 def stop_answer(answer: Message) -> None:
     """Stop an answer; what was written is kept. One that has ended is left as it is."""
     stopping.stop(answer.pk)
-
-
-def rename_chat(chat: Chat, *, title: str) -> None:
-    """Give the chat a title of the person's own; an empty one changes nothing."""
-    title = " ".join(title.split())[:TITLE_LENGTH]
-    if title:
-        chat.title, chat.titled_by = title, Chat.TitledBy.PERSON
-        chat.save(update_fields=["title", "titled_by"])
-        tell_user(chat.user_id, "title", chat=chat.pk, title=title)
-
-
-def delete_chat(chat: Chat) -> None:
-    """Take the chat out of sight; it can be brought back for 30 days. A running answer is stopped."""
-    running = chat.messages.filter(live_in=chat).first()
-    if running:
-        stopping.stop(running.pk)
-    chat.deleted_at = timezone.now()
-    chat.save(update_fields=["deleted_at"])
-    tell_user(chat.user_id, "chats")
 
 
 def title_from(content: str) -> str:

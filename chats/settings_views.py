@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import AppError
 from accounts.http import AuthenticatedRequest, wants_json
-from chats import access, options, planning
+from chats import access, managing, options, planning
 from chats.models import Chat, Preferences
 from gpu import snapshot
 
@@ -27,6 +27,8 @@ def chat_settings(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
     """Show or change how one chat is answered."""
     chat = access.get_chat(request.user, chat_id)
     if request.method == "POST":
+        if (title := request.POST.get("title", "")) != chat.title:
+            managing.rename_chat(chat, title=title)
         return _save(request, chat, chat)
     return _show(request, chat, chat)
 

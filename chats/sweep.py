@@ -8,10 +8,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from chats import managing
 from chats.models import Message
 from gpu import arbiter
 from live import log
-from live.events import tell
 
 logger = logging.getLogger(__name__)
 
@@ -63,4 +63,4 @@ def end_abandoned() -> None:
         ):
             logger.warning("answer %s was left behind by its worker and is interrupted", message.pk)
             log.write_end("message", message.pk, status=Message.Status.INTERRUPTED.value, code="worker_lost")
-            tell("user", message.author_id, "chats")
+            managing.tell_ended(message, Message.Status.INTERRUPTED.value)

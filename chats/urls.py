@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chats import export_views, find_views, message_views, settings_views, views
+from chats import export_views, find_views, manage_views, message_views, settings_views, views
 
 app_name = "chats"
 urlpatterns = [
     path("", views.home, name="home"),
     path("search/", find_views.search, name="search"),
     path("chats/send/", views.send_new, name="send_new"),
-    path("chats/list/", views.chat_list, name="list"),
+    path("chats/list/", manage_views.chat_list, name="list"),
     path("chats/export/", export_views.export_page, name="exports"),
     path("chats/export/all/", export_views.export_all, name="export_all"),
     path("chats/<int:chat_id>/export/", export_views.export_chat, name="export"),
     path("chats/<int:chat_id>/", views.chat, name="chat"),
     path("chats/<int:chat_id>/send/", views.send, name="send"),
-    path("chats/<int:chat_id>/rename/", views.rename, name="rename"),
-    path("chats/<int:chat_id>/delete/", views.delete, name="delete"),
+    path("chats/all/", manage_views.all_chats, name="all"),
+    path("chats/archive/", manage_views.archive, name="archive"),
+    path("chats/bin/", manage_views.bin_, name="bin"),
+    path("chats/many/", manage_views.many, name="many"),
+    path("chats/<int:chat_id>/pin/", manage_views.pin, name="pin"),
+    path("chats/<int:chat_id>/archive/", manage_views.archive_one, name="archive_one"),
+    path("chats/<int:chat_id>/restore/", manage_views.restore, name="restore"),
+    path("chats/<int:chat_id>/draft/", manage_views.draft, name="draft"),
+    path("chats/<int:chat_id>/read/", manage_views.read, name="read"),
+    path("chats/<int:chat_id>/rename/", manage_views.rename, name="rename"),
+    path("chats/<int:chat_id>/delete/", manage_views.delete, name="delete"),
     path("chats/<int:chat_id>/messages/<int:message_id>/", views.message, name="message"),
     path("chats/settings/", settings_views.my_settings, name="my_settings"),
     path("chats/<int:chat_id>/settings/", settings_views.chat_settings, name="settings"),

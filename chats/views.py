@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.http import AuthenticatedRequest, wants_json
 from chats import access, editing, pages, sending, summarising
 from chats.forms import read_id, read_send
-from chats.models import Chat, Message
+from chats.models import Message
 
 
 @require_GET
@@ -28,17 +28,6 @@ def chat(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
     if wanted := read_id(request.GET.get("m")):
         found = editing.show_message(access.get_message(request.user, wanted, chat_id=chat_id))
     return render(request, "chats/page.html", pages.page(request.user, found, start=wanted))
-
-
-@require_GET
-@login_required
-def chat_list(request: AuthenticatedRequest) -> HttpResponse:
-    """Return the sidebar's list."""
-    current = request.GET.get("chat", "")
-    chosen = (
-        Chat.objects.visible_to(request.user).filter(pk=int(current)).first() if current.isdecimal() else None
-    )
-    return render(request, "chats/_list.html", {"chats": pages.sidebar(request.user), "chat": chosen})
 
 
 @require_GET
@@ -90,23 +79,6 @@ def stop(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpRe
     answer = access.get_answer(request.user, message_id, chat_id=chat_id)
     sending.stop_answer(answer)
     return HttpResponse(status=204) if wants_json(request) else redirect(answer.chat)
-
-
-@require_POST
-@login_required
-def rename(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
-    """Give a chat another title."""
-    found = access.get_chat(request.user, chat_id)
-    sending.rename_chat(found, title=request.POST.get("title", ""))
-    return HttpResponse(status=204) if wants_json(request) else redirect(found)
-
-
-@require_POST
-@login_required
-def delete(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
-    """Take a chat out of sight."""
-    sending.delete_chat(access.get_chat(request.user, chat_id))
-    return HttpResponse(status=204) if wants_json(request) else redirect("chats:home")
 
 
 def _sent(request: AuthenticatedRequest, sent: sending.Sent) -> HttpResponse:

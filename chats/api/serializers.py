@@ -40,8 +40,11 @@ class ChatSerializer(serializers.ModelSerializer[Chat]):
 
     class Meta:
         model = Chat
-        fields = ("id", "title", "model_name", "created_at", "updated_at")
-        read_only_fields = ("id", "created_at", "updated_at")
+        fields = (
+            "id", "title", "model_name", "system_prompt", "options", "unread", "pinned_at", "archived_at",
+            "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("id", "options", "unread", "pinned_at", "archived_at", "created_at", "updated_at")
 
 
 class ChatWithMessagesSerializer(ChatSerializer):

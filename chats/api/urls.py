@@ -16,6 +16,7 @@ urlpatterns = [
     re_path(r"^chats/import/?$", exporting.ImportChats.as_view(), name="api_import"),
     re_path(rf"{CHAT}/export/?$", exporting.ExportChat.as_view(), name="api_export"),
     re_path(rf"{CHAT}/messages/?$", views.Messages.as_view(), name="api_messages"),
+    re_path(rf"{CHAT}/restore/?$", views.RestoreChat.as_view(), name="api_restore_chat"),
     re_path(rf"{CHAT}/context/?$", messages.Context.as_view(), name="api_context"),
     re_path(rf"{CHAT}/summarise/?$", messages.Summarise.as_view(), name="api_summarise"),
     re_path(rf"{MESSAGE}/?$", messages.OneMessage.as_view(), name="api_message"),

@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chats import access, attachments, sending
+from chats import access, attachments, managing, sending
+from chats.api.managing import ChangeSerializer, change_chat
 from chats.api.serializers import (
     ChatSerializer,
     ChatWithMessagesSerializer,
@@ -60,6 +61,34 @@ class OneChat(APIView):
         attachments.show_pictures(thread)
         told = ChatSerializer(chat).data
         return Response({**told, "messages": MessageSerializer(thread, many=True).data})
+
+    @extend_schema(request=ChangeSerializer, responses=ChatSerializer)
+    def put(self, request: Request, chat_id: int) -> Response:
+        """Change the chat; what is left out stays."""
+        chat = access.get_chat(request.user, chat_id)
+        body = ChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(ChatSerializer(change_chat(chat, body.validated_data)).data)
+
+    @extend_schema(request=ChangeSerializer, responses=ChatSerializer)
+    def patch(self, request: Request, chat_id: int) -> Response:
+        """Do as PUT does."""
+        return self.put(request, chat_id)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, chat_id: int) -> Response:
+        """Put the chat into the bin, where it stays for 30 days."""
+        managing.delete_chats(request.user, [access.get_chat(request.user, chat_id).pk])
+        return Response(status=204)
+
+
+class RestoreChat(APIView):
+    """Bring a deleted chat back."""
+
+    @extend_schema(request=None, responses=ChatSerializer)
+    def post(self, request: Request, chat_id: int) -> Response:
+        managing.restore_chats(request.user, [chat_id])
+        return Response(ChatSerializer(access.get_chat(request.user, chat_id)).data)
 
 
 class Messages(APIView):

@@ -6,11 +6,13 @@ import { say } from "./words.js";
 import "./picture-tool.js";
 import "./picture-tray.js";
 
+const SAVED_AFTER = 1000; // ms after the last letter
 const touch = matchMedia("(pointer: coarse)");
 
 class ChatComposer extends HTMLElement {
   #sending = false;
   #running = false;
+  #saving = 0;
   #attempt = { id: "", sent: "" };
 
   connectedCallback() {
@@ -19,7 +21,7 @@ class ChatComposer extends HTMLElement {
     this.trouble = this.querySelector(".composer-error");
     this.sendButton = this.querySelector("[data-send]");
     this.stopButton = this.querySelector("[data-stop]");
-    this.text.value ||= recall(this.#draft);
+    this.#recallDraft();
     this.text.addEventListener("input", () => this.#typed());
     this.text.addEventListener("keydown", (event) => this.#pressed(event));
     this.form.addEventListener("submit", (event) => this.#submitted(event));
@@ -74,12 +76,39 @@ class ChatComposer extends HTMLElement {
     if (!touch.matches) this.text.focus();
   }
 
+  /** What was typed here and has not reached the server goes before what came from another device. */
+  #recallDraft() {
+    const typed = recall(this.#draft);
+    const saved = recall(`${this.#draft}:saved`);
+    if (typed === saved && this.dataset.chat) keep(this.#draft, this.text.value);
+    else this.text.value = typed;
+    if (typed !== saved) this.#saveSoon();
+  }
+
+  #saveSoon() {
+    clearTimeout(this.#saving);
+    if (this.dataset.draft) this.#saving = setTimeout(() => this.#saveDraft(), SAVED_AFTER);
+  }
+
+  async #saveDraft() {
+    const draft = this.text.value;
+    const body = new FormData();
+    body.set("draft", draft);
+    try {
+      await post(this.dataset.draft, body);
+      keep(`${this.#draft}:saved`, draft);
+    } catch {
+      // it is kept here, and saved with the next letter
+    }
+  }
+
   get #draft() {
     return `draft:${this.dataset.user}:${this.dataset.chat ?? "new"}`;
   }
 
   #typed() {
     keep(this.#draft, this.text.value);
+    this.#saveSoon();
     this.#fit();
     this.#tell(null);
   }
@@ -143,6 +172,9 @@ class ChatComposer extends HTMLElement {
     const added = this.text.value === content ? "" : this.text.value;
     this.text.value = added;
     keep(this.#draft, added);
+    clearTimeout(this.#saving); // the server has cleared what was sent
+    keep(`${this.#draft}:saved`, "");
+    if (added) this.#saveSoon();
     this.#tell(null);
     if (!this.dataset.chat) {
       location.assign(told.url);

@@ -1,82 +1,64 @@
-// <chat-list>: the chats by day, in the browser's zone. htmx fetches it anew when something has changed.
-import { flash } from "./flashes.js";
+// <chat-list>: the chats by day, in the browser's zone. htmx fetches it anew when something has changed, as long
+// as it was, and the next run of it when one scrolls to its end.
+import { ChatMenu } from "./chat-menu.js";
 import { daysAgo } from "./times.js";
-import { say } from "./words.js";
+import { language } from "./words.js";
+
+const month = new Intl.DateTimeFormat(language, { month: "long", year: "numeric" });
 
 class ChatList extends HTMLElement {
-  #stale = false;
-
   connectedCallback() {
-    this.addEventListener("htmx:beforeRequest", (event) => this.#maybeWait(event));
-    this.addEventListener("htmx:beforeSwap", (event) => this.#maybeKeep(event));
-    this.addEventListener("htmx:afterSwap", () => this.#group());
-    this.addEventListener("htmx:afterRequest", (event) => this.#changed(event));
-    this.addEventListener("toggle", (event) => this.#toggled(event), true);
+    this.menu = new ChatMenu(this);
+    this.addEventListener("htmx:configRequest", (event) => this.#ask(event));
+    this.addEventListener("htmx:afterSwap", () => this.#swapped());
     this.#group();
   }
 
+  /** How many chats of the list have news, besides the one that is open. */
+  get unread() {
+    return [...this.querySelectorAll(".chat-row.unread")].filter(({ dataset }) => dataset.id !== this.dataset.open)
+      .length;
+  }
+
+  /** A fresh list is as long as the old one, so that nobody loses the place where they were. */
+  #ask(event) {
+    if (event.target === this) event.detail.parameters.rows = this.querySelectorAll(".chat-row").length;
+  }
+
+  #swapped() {
+    this.#group();
+    document.dispatchEvent(new CustomEvent("list-changed"));
+  }
+
   #group() {
+    for (const old of this.querySelectorAll(".day")) old.remove();
     let before = "";
     for (const row of this.querySelectorAll(".chat-row")) {
-      const ago = daysAgo(new Date(row.dataset.time));
-      const day = ago <= 0 ? "today" : ago === 1 ? "yesterday" : "earlier";
-      if (day !== before) row.before(this.#heading(day));
-      before = day;
+      const name = this.#groupOf(row);
+      if (name !== before) row.before(heading(name));
+      before = name;
     }
   }
 
-  #heading(day) {
-    const line = document.createElement("li");
-    line.className = "day";
-    const heading = document.createElement("h2");
-    heading.textContent = this.dataset[day];
-    line.append(heading);
-    return line;
+  #groupOf({ dataset }) {
+    if ("pinned" in dataset) return this.dataset.pinned;
+    const date = new Date(dataset.time);
+    const ago = daysAgo(date);
+    if (ago <= 0) return this.dataset.today;
+    if (ago === 1) return this.dataset.yesterday;
+    if (ago <= 7) return this.dataset.week;
+    if (ago <= 30) return this.dataset.month;
+    return month.format(date);
   }
+}
 
-  /** Nobody's half-typed title is swept away by a fresh list. */
-  #maybeWait(event) {
-    if (event.target !== this || !this.querySelector(".row-menu[open]")) return;
-    this.#stale = true;
-    event.preventDefault();
-  }
-
-  /** The same for a list that was on its way when the menu was opened. */
-  #maybeKeep(event) {
-    if (event.target !== this || !this.querySelector(".row-menu[open]")) return;
-    this.#stale = true;
-    event.detail.shouldSwap = false;
-  }
-
-  #toggled(event) {
-    if (!event.target.matches(".row-menu")) return;
-    if (event.target.open) {
-      event.target.querySelector("input[name=title]").select();
-    } else if (this.#stale && !this.querySelector(".row-menu[open]")) {
-      this.#refresh();
-    }
-  }
-
-  #changed(event) {
-    const form = event.target.closest("form[data-quiet]");
-    if (!form) return;
-    if (!event.detail.successful) {
-      flash(say("failed"));
-      return;
-    }
-    const menu = form.closest(".row-menu");
-    if (form.dataset.quiet === "delete" && form.dataset.chat === this.dataset.open) {
-      location.assign("/");
-      return;
-    }
-    menu.open = false;
-    this.#refresh();
-  }
-
-  #refresh() {
-    this.#stale = false;
-    document.body.dispatchEvent(new CustomEvent("chats-changed"));
-  }
+function heading(name) {
+  const line = document.createElement("li");
+  line.className = "day";
+  const words = document.createElement("h2");
+  words.textContent = name;
+  line.append(words);
+  return line;
 }
 
 customElements.define("chat-list", ChatList);

@@ -3,9 +3,8 @@ import { copyText } from "./copying.js";
 import { flash } from "./flashes.js";
 import { post } from "./http.js";
 import { newId } from "./ids.js";
+import { putBeside } from "./placing.js";
 import { say } from "./words.js";
-
-const GAP = 4; // px between the button and its menu
 
 export class MessageMenu {
   #log;
@@ -54,7 +53,7 @@ export class MessageMenu {
     this.#show("again", answers && Boolean(chosenModel()));
     this.#again.textContent = this.#againWords.replace("{model}", chosenModel());
     this.#menu.showPopover();
-    this.#putBeside(opener.getBoundingClientRect());
+    putBeside(this.#menu, opener.getBoundingClientRect());
     this.#items[0]?.focus();
   }
 
@@ -68,13 +67,6 @@ export class MessageMenu {
 
   get #source() {
     return this.#message.querySelector("template.source")?.content.textContent ?? "";
-  }
-
-  #putBeside(rect) {
-    const { offsetWidth: width, offsetHeight: height } = this.#menu;
-    const below = rect.bottom + GAP + height < innerHeight;
-    this.#menu.style.left = `${Math.max(8, Math.min(rect.left, innerWidth - width - 8))}px`;
-    this.#menu.style.top = `${below ? rect.bottom + GAP : Math.max(8, rect.top - GAP - height)}px`;
   }
 
   #pressed(event) {

@@ -9,9 +9,12 @@ import "./state-line.js";
 import "./image-job.js";
 import "./picture-viewer.js";
 import "./gpu-status.js"; // last: it speaks to the others as soon as it is there
+import { bringBack, deletedHere } from "./chat-menu.js";
 import { copyFrom } from "./copying.js";
+import { flash } from "./flashes.js";
 import { watchService } from "./service-watch.js";
 import { wireShell } from "./shell.js";
+import { say } from "./words.js";
 
 const log = document.querySelector("chat-log");
 const composer = document.querySelector("chat-composer");
@@ -21,11 +24,20 @@ function receive(frame) {
   if (frame.type === "title" && here) showTitle(frame);
   if (frame.type === "answer" && here) log.catchUp(frame);
   if (frame.type === "thread" && here) log.sync();
+  if (frame.type === "deleted" && here) tellDeleted(frame);
 }
 
 function showTitle({ title }) {
   document.getElementById("chat-title").textContent = title;
   document.title = `${title} · Ollama Chat`;
+  document.dispatchEvent(new CustomEvent("list-changed"));
+}
+
+/** The chat that is on this page has been deleted, here or elsewhere. */
+function tellDeleted({ chat }) {
+  document.getElementById("main").classList.add("gone");
+  if (deletedHere.has(String(chat))) return;
+  flash(say("this_chat_deleted"), { label: say("undo"), act: () => bringBack(`/chats/${chat}/restore/`) });
 }
 
 function wireClicks() {

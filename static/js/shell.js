@@ -4,14 +4,16 @@ import { Drawer } from "./drawer.js";
 import { live, pageMade } from "./live.js";
 import { wireDialogs } from "./page-dialog.js";
 import { wireSettings } from "./settings.js";
+import { Unread } from "./unread.js";
 import { say } from "./words.js";
 
 const PATIENCE = 900; // ms without a connection before anything is said about it
-const LISTED = ["answer", "chats", "title", "picture"]; // events that change the list
+const LISTED = ["answer", "chats", "title", "picture", "ended"]; // events that change the list
 
 /** Wires the page; `onEvent` gets each of the person's events, `onEscape` an Escape that nothing else takes. */
 export function wireShell({ onEvent = () => {}, onEscape = () => {} } = {}) {
   const drawer = new Drawer();
+  const unread = new Unread();
   wireSettings();
   wireDialogs();
   wireKeys(drawer, onEscape);
@@ -20,6 +22,7 @@ export function wireShell({ onEvent = () => {}, onEscape = () => {} } = {}) {
   showConnection();
   live.follow("user", 0, (frame) => {
     onEvent(frame);
+    if (frame.type === "ended") unread.ended(frame);
     if (LISTED.includes(frame.type)) document.body.dispatchEvent(new CustomEvent("chats-changed"));
   }, { after: pageMade });
 }
@@ -51,7 +54,7 @@ function wireKeys(drawer, onEscape) {
 }
 
 function escape(drawer, onEscape) {
-  const open = document.querySelector(".account[open], .row-menu[open]");
+  const open = document.querySelector(".account[open]");
   if (open) {
     open.open = false;
     open.querySelector("summary").focus();

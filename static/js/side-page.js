@@ -1,5 +1,6 @@
 // A page that has the sidebar and nothing of its own to wire.
 import "./chat-list.js";
+import "./chat-many.js";
 import "./gpu-status.js";
 import { wireShell } from "./shell.js";
 import { localise } from "./times.js";

@@ -21,12 +21,13 @@ def test_a_chat_leaves_as_a_page_that_runs_nothing_and_comes_back_from_json(
     desk.open(path)
     row = desk.page.locator(".chat-row:has(a[aria-current])")
     row.hover()
-    row.locator(".row-menu > summary").click()
-    row.locator(".export > summary").click()
+    row.locator("[data-row-more]").click()
+    menu = desk.page.locator("#row-menu")
+    menu.locator(".export > summary").click()
     files = {}
     for name, form in (("Page", "html"), ("JSON", "json")):
         with desk.page.expect_download() as download:
-            row.get_by_role("link", name=name, exact=True).click()
+            menu.get_by_role("link", name=name, exact=True).click()
         files[form] = tmp_path / download.value.suggested_filename
         download.value.save_as(files[form])
     assert files["html"].name == "Ежи спят зимой.html"

@@ -136,16 +136,19 @@ def test_a_chat_is_renamed_and_deleted_in_the_list(desk: Visit) -> None:
     path = desk.begin("Old name")
     desk.wait_for_end()
     row = desk.page.locator(f".chat-row:has(a[href='{path}'])")
-    row.locator(".row-menu > summary").click()
-    row.locator("input[name=title]").fill("New name")
-    row.get_by_role("button", name="Rename").click()
+    row.locator("[data-row-more]").click()
+    menu = desk.page.locator("#row-menu")
+    menu.locator("input[name=title]").fill("New name")
+    menu.get_by_role("button", name="Rename").click()
     expect(row.locator(".chat-title")).to_have_text("New name")
     expect(desk.page.locator("#chat-title")).to_have_text("New name")
-    row.locator(".row-menu > summary").click()
-    row.locator(".sure > summary").click()
-    row.get_by_role("button", name="Yes, delete").click()
-    desk.page.wait_for_url(desk.url + "/")
-    expect(desk.page.locator(f".chat-row a[href='{path}']")).to_have_count(0)
+    row.locator("[data-row-more]").click()
+    menu.get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
+    expect(desk.composer).to_be_hidden()
+    desk.page.get_by_role("button", name="Bring back").click()
+    expect(row).to_have_count(1)
+    expect(desk.composer).to_be_visible()
 
 
 def test_an_idea_fills_the_composer(desk: Visit) -> None:
@@ -193,8 +196,8 @@ def test_a_list_on_its_way_does_not_close_an_open_menu(desk: Visit) -> None:
     desk.page.route(fetched, lambda route: held.append(route))
     with desk.page.expect_request(fetched):
         desk.page.evaluate("document.body.dispatchEvent(new CustomEvent('chats-changed'))")
-    row.locator(".row-menu > summary").click()
-    title = row.locator("input[name=title]")
+    row.locator("[data-row-more]").click()
+    title = desk.page.locator("#row-menu input[name=title]")
     title.fill("Half typed")
     with desk.page.expect_response(fetched):
         held[0].continue_()

@@ -19,6 +19,10 @@ STOP = "/api/chats/{chat}/messages/{message}/stop"
 EVENTS = "/api/chats/{chat}/messages/{message}/events"
 OF_A_CHAT = [
     ("get", "/api/chats/{chat}"),
+    ("put", "/api/chats/{chat}"),
+    ("patch", "/api/chats/{chat}"),
+    ("delete", "/api/chats/{chat}"),
+    ("post", "/api/chats/{chat}/restore"),
     ("post", "/api/chats/{chat}/messages"),
     ("get", EVENTS),
     ("post", STOP),
@@ -26,7 +30,7 @@ OF_A_CHAT = [
 ALL = [("get", "/api/chats"), ("post", "/api/chats"), *OF_A_CHAT]
 NOT_ALLOWED = [
     ("put", "/api/chats"),
-    ("delete", "/api/chats/{chat}"),
+    ("post", "/api/chats/{chat}"),
     ("get", "/api/chats/{chat}/messages"),
     ("post", EVENTS),
     ("get", STOP),
@@ -111,7 +115,10 @@ def test_the_list_has_ones_own_chats_newest_first(
     told = alice_client.get(path).json()
     assert (told["count"], told["next"], told["previous"]) == (2, None, None)
     assert [chat["id"] for chat in told["results"]] == [newer.pk, older.pk]
-    assert set(told["results"][0]) == {"id", "title", "model_name", "created_at", "updated_at"}
+    assert set(told["results"][0]) == {
+        "id", "title", "model_name", "system_prompt", "options", "unread", "pinned_at", "archived_at",
+        "created_at", "updated_at",
+    }  # fmt: skip
 
 
 def test_a_deleted_chat_is_in_no_list(alice_client: Client, chat: Chat) -> None:

@@ -7,7 +7,7 @@ from django.test import TestCase
 
 from accounts.errors import AppError, Code
 from accounts.models import User
-from chats import sending, stopping
+from chats import managing, sending, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
 from gpu import arbiter
 from gpu.snapshot import Known
@@ -222,7 +222,7 @@ def test_a_finished_answer_is_left_as_it_is_by_a_stop(alice: User) -> None:
 
 def test_a_deleted_chat_stops_its_answer_and_is_out_of_sight(alice: User) -> None:
     sent = ask(alice)
-    sending.delete_chat(sent.chat)
+    managing.delete_chats(alice, [sent.chat.pk])
     assert Message.objects.get(pk=sent.answer.pk).status == Status.STOPPED
     assert not Chat.objects.visible_to(alice).exists()
     assert not Message.objects.visible_to(alice).exists()
@@ -231,7 +231,7 @@ def test_a_deleted_chat_stops_its_answer_and_is_out_of_sight(alice: User) -> Non
 
 def test_deleting_a_chat_leaves_the_answers_of_others_alone(alice: User) -> None:
     chat, other = answered_chat(alice), ask(alice)
-    sending.delete_chat(chat)
+    managing.delete_chats(alice, [chat.pk])
     assert Message.objects.get(pk=other.answer.pk).status == Status.QUEUED
     assert list(Chat.objects.visible_to(alice)) == [other.chat]
 
@@ -242,7 +242,7 @@ def test_deleting_a_chat_leaves_the_answers_of_others_alone(alice: User) -> None
 )
 def test_a_chat_is_renamed_to_one_line_and_never_to_nothing(alice: User, typed: str, title: str) -> None:
     chat = Chat.objects.create(user=alice, title="before", updated_at="2026-01-01T00:00Z")
-    sending.rename_chat(chat, title=typed)
+    managing.rename_chat(chat, title=typed)
     assert Chat.objects.get().title == title
     assert len(title) <= TITLE_LENGTH
 

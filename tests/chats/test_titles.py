@@ -12,7 +12,7 @@ import pytest
 from django.test import override_settings
 
 from accounts.models import User
-from chats import sending, titles
+from chats import managing, sending, titles
 from chats.models import Chat, Preferences
 from gpu import arbiter
 from tests.chats.conversation import MODEL
@@ -65,7 +65,7 @@ def test_a_title_that_fails_costs_nothing_but_itself(desk: Desk, alice: User, fa
 
 def test_a_name_of_the_persons_own_stays(desk: Desk, alice: User) -> None:
     chat = desk.ask(alice, "one", says="1").chat
-    sending.rename_chat(chat, title="Mine")
+    managing.rename_chat(chat, title="Mine")
     desk.ask(alice, "two", chat=Chat.objects.get(pk=chat.pk))
     assert Chat.objects.get(pk=chat.pk).title == "Mine"
     assert not asks_for_a_title(desk.ollama.chats[-1])

@@ -213,8 +213,8 @@ def test_a_chat_shows_only_the_way_to_where_it_stands(alice_client: Client, chat
 def test_the_list_has_ones_own_chats_newest_first(alice: User, bob: User, alice_client: Client) -> None:
     older, newer, _not_hers = answered_chat(alice), ask(alice).chat, answered_chat(bob)
     response = alice_client.get("/chats/list/", {"chat": older.pk})
-    assert list(response.context["chats"]) == [newer, older]
-    assert [chat.running for chat in response.context["chats"]] == [True, False]
+    assert list(response.context["listed"].chats) == [newer, older]
+    assert [chat.running for chat in response.context["listed"].chats] == [True, False]
     assert response.text.count('aria-current="page"') == 1
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.errors import AppError, Code
 from accounts.models import User
-from chats import editing, sending
+from chats import editing, managing, sending
 from chats.attachments import copy_pictures, read_pictures, show_pictures
 from chats.models import Chat, Message
 from imaging import beside, ordering, sources, storage, sweep
@@ -146,7 +146,7 @@ def test_a_deleted_chat_that_is_brought_back_has_its_pictures(alice: User, alice
     source = upload(alice)
     message = message_with(alice, source)
     grow_old()
-    sending.delete_chat(message.chat)
+    managing.delete_chats(alice, [message.chat.pk])
     sweep.clear_files()
     Chat.objects.update(deleted_at=None)
     assert shown(message) == [[source.pk]]

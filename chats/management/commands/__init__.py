@@ -1,0 +1,3 @@
+"""Commands of the chats."""
+
+from __future__ import annotations

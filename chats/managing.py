@@ -1,0 +1,75 @@
+"""What people do with whole chats: name, pin, archive, delete and bring back, keep a draft, have read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from chats import stopping
+from chats.models import TITLE_LENGTH, Chat, Message
+from live.events import tell_user
+
+LONGEST_DRAFT = 200_000  # characters, as a message
+
+
+def rename_chat(chat: Chat, *, title: str) -> None:
+    """Give the chat a title of the person's own; an empty one changes nothing."""
+    title = " ".join(title.split())[:TITLE_LENGTH]
+    if title:
+        chat.title, chat.titled_by = title, Chat.TitledBy.PERSON
+        chat.save(update_fields=["title", "titled_by"])
+        tell_user(chat.user_id, "title", chat=chat.pk, title=title)
+
+
+def pin_chat(chat: Chat, *, pinned: bool) -> None:
+    """Keep the chat at the top of the list, or no more."""
+    chat.pinned_at = timezone.now() if pinned else None
+    chat.save(update_fields=["pinned_at"])
+    tell_user(chat.user_id, "chats")
+
+
+def archive_chats(user: Any, chat_ids: Sequence[int], *, archived: bool) -> int:
+    """Take chats out of the list, or put them back; returns how many. They can still be found and read."""
+    now = timezone.now() if archived else None
+    count = Chat.objects.visible_to(user).filter(pk__in=chat_ids).update(archived_at=now)
+    tell_user(user.pk, "chats")
+    return count
+
+
+def delete_chats(user: Any, chat_ids: Sequence[int]) -> int:
+    """Take chats out of sight for 30 days, then for good; returns how many. Running answers are stopped."""
+    mine = Chat.objects.visible_to(user).filter(pk__in=chat_ids)
+    for answer in Message.objects.filter(live_in__in=mine).values_list("pk", flat=True):
+        stopping.stop(answer)
+    gone = list(mine.values_list("pk", flat=True))
+    Chat.objects.filter(pk__in=gone).update(deleted_at=timezone.now())
+    for chat_id in gone:
+        tell_user(user.pk, "deleted", chat=chat_id)
+    tell_user(user.pk, "chats")
+    return len(gone)
+
+
+def restore_chats(user: Any, chat_ids: Sequence[int]) -> int:
+    """Bring deleted chats back; returns how many."""
+    count = Chat.objects.deleted_by(user).filter(pk__in=chat_ids).update(deleted_at=None)
+    tell_user(user.pk, "chats")
+    return count
+
+
+def save_draft(chat: Chat, *, draft: str) -> None:
+    """Keep what the person is about to send, for their other devices."""
+    Chat.objects.filter(pk=chat.pk).update(draft=draft.replace("\x00", "")[:LONGEST_DRAFT])
+
+
+def mark_read(chat: Chat) -> None:
+    """Note that the person has seen how the chat stands."""
+    if Chat.objects.filter(pk=chat.pk, unread=True).update(unread=False):
+        tell_user(chat.user_id, "chats")
+
+
+def tell_ended(message: Message, status: str) -> None:
+    """Tell the person's open pages that an answer or a picture has ended, and keep it until it is seen."""
+    Chat.objects.filter(pk=message.chat_id).update(unread=True)
+    tell_user(message.author_id, "ended", chat=message.chat_id, answer=message.pk, status=status)
