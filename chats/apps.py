@@ -18,13 +18,15 @@ class ChatsConfig(AppConfig):
         from celery.signals import worker_shutting_down
         from django.db.models.signals import post_migrate
 
-        from chats import following, purging, sweep, tasks
+        from chats import following, parts, purging, sweep, tasks
         from chats.finding import search
         from chats.pulse import pulse
+        from chats.websearch import toggle
         from gpu import arbiter
         from live import clock, kinds
 
         arbiter.send_grants_with("message", tasks.generate.delay, wanted=sweep.still_wanted)
+        parts.add_tool(parts.Tool("chats/_search_toggle.html", toggle.search_tool))
         clock.add("purge", lambda: purging.EVERY, purging.purge)
         clock.add("sweep", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         kinds.register(kinds.Kind("message", following.find, stop=following.stop))

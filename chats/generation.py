@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection
@@ -13,6 +14,7 @@ from chats import attachments, context, summarising, titles
 from chats.models import Message
 from chats.planning import Plan, make_plan
 from chats.running import Running, claim_answer
+from chats.websearch import searching
 from gpu import arbiter
 from gpu.models import learn_from_answer
 from gpu.services import errors
@@ -101,6 +103,7 @@ def _generate(running: Running, lease: arbiter.Held) -> None:
     try:
         plan = make_plan(running.message)
         lease.check()
+        plan = _look_up(running, plan)
         _answer(running, plan, tally)
     except (HungUpError, arbiter.LeaseLostError):
         _end_early(running, lease, tally)
@@ -126,6 +129,37 @@ def _end_early(running: Running, lease: arbiter.Held, tally: Tally) -> None:
     elif running.give_back():
         message = running.message
         arbiter.enqueue(arbiter.Ticket("message", message.pk, message.author_id, about=message.model_name))
+
+
+def _look_up(running: Running, plan: Plan) -> Plan:
+    """Return the plan with what the web says to the question, if a search was wished for."""
+    mode = running.message.search.get("mode", "")
+    if not mode or running.message.kind != Message.Kind.ANSWER or plan.continues:
+        return plan
+    running.line.tell("status", status="searching")
+    found = searching.search_for(
+        plan,
+        user_id=running.message.author_id,
+        mode=mode,
+        complete=lambda ask, _timeout: _complete(running, plan, ask),
+        wanted=lambda: running.ends_as is None,
+    )
+    told = {"mode": mode, "queries": found.queries, "notice": found.notice}
+    Message.objects.held_by(running.claim).update(search=told, sources=found.sources)
+    if found.sources:
+        running.line.tell("sources", sources=found.sources)
+    if found.notice:
+        running.line.tell("notice", code=f"search_{found.notice}")
+    return replace(plan, system="\n\n".join(part for part in (plan.system, found.system) if part))
+
+
+def _complete(running: Running, plan: Plan, ask: Ask) -> tuple[str, Numbers]:
+    """Return a whole answer of which nothing is shown. Raises ServiceError, HungUpError."""
+    text, numbers = "", Numbers()
+    for piece in running.listen_to(Ollama(plan.url).answer(ask)):
+        text += piece.text
+        numbers = piece.numbers or numbers
+    return text, numbers
 
 
 def _answer(running: Running, plan: Plan, tally: Tally) -> None:

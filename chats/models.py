@@ -217,7 +217,12 @@ class Message(models.Model):
     @property
     def notices(self) -> list[str]:
         """Return what the person should know about a finished answer."""
-        return sentences.notices(self.numbers)
+        return sentences.search_notice(self.search) + sentences.notices(self.numbers)
+
+    @property
+    def shown_sources(self) -> list[dict[str, Any]]:
+        """Return the sources that may be links, each with its `host`."""
+        return sentences.shown_sources(self.sources)
 
     @property
     def thought_line(self) -> str:

@@ -14,6 +14,8 @@ from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_messages, read_tree
 from gpu import snapshot, warming
+from gpu.choices import CHAT, model_for
+from gpu.labels import label_of, with_labels
 from gpu.suggestions import card_memory_gb, suggest
 
 WINDOW = 80  # messages that a page begins with; earlier ones come as one scrolls
@@ -76,8 +78,8 @@ def told(request: HttpRequest, template: str, chat: Chat, *messages: Message) ->
 def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> dict[str, Any]:
     """Return the context of `chats/page.html`; `start` is a message that must be on it."""
     seen = snapshot.read()
-    models = seen.chat_models()
-    chosen = (chat.model_name if chat else "") or seen.default_model()
+    models = with_labels(seen.chat_models())
+    chosen = (chat.model_name if chat else "") or model_for(CHAT, seen)
     warming.ask(chosen)
     return {
         "listed": listing.sidebar(user),
@@ -85,6 +87,7 @@ def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> di
         **(window(chat, start=start) if chat else {"thread": []}),
         "models": models,
         "model_name": chosen,
+        "model_label": label_of(chosen, models),
         "tools": parts.tools(user),
         "service": service(seen),
         "suggestions": suggest(card_memory_gb()) if seen.state == snapshot.NO_MODELS else [],

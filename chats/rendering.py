@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from typing import Any
@@ -13,6 +14,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from chats import citations
 from chats.models import Message
 
 LONGEST_HIGHLIGHTED = 60_000  # characters; beyond it colours cost more than they help
@@ -21,7 +23,7 @@ TAGS = {
     "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
 ATTRIBUTES = {
-    "a": {"href", "title"},
+    "a": {"class", "href", "title"},
     "code": {"class"},
     "div": {"class"},
     "ol": {"start"},
@@ -38,7 +40,9 @@ def render_message(message: Message) -> str:
     if message.is_running:
         return ""
     if not message.html and message.content:
-        message.html = render(message.content) if message.is_answer else plain(message.content)
+        message.html = (
+            render(message.content, message.sources) if message.is_answer else plain(message.content)
+        )
         Message.objects.filter(pk=message.pk, status=message.status, content=message.content).update(
             html=message.html
         )
@@ -51,10 +55,14 @@ def plain(text: str) -> str:
     return "".join(f"<p>{part.replace(chr(10), '<br>')}</p>" for part in paragraphs if part.strip())
 
 
-def render(markdown: str) -> str:
-    """Return Markdown as sanitised HTML; pictures become links, so that no page calls home."""
+def render(markdown: str, sources: Sequence[dict[str, Any]] = ()) -> str:
+    """Return Markdown as sanitised HTML; pictures become links, so that no page calls home.
+
+    `[n]` becomes a link to the source of that number, if there is one.
+    """
+    env = {"sources": citations.by_number(list(sources))}
     return nh3.clean(
-        _markdown().render(markdown),
+        _markdown().render(markdown, env),
         tags=TAGS,
         attributes=ATTRIBUTES,
         url_schemes=SCHEMES,
@@ -70,6 +78,7 @@ def _markdown() -> Any:
     markdown.add_render_rule("fence", _fence)
     markdown.add_render_rule("code_block", _fence)
     markdown.add_render_rule("image", _image)
+    citations.link_citations(markdown)
     return markdown
 
 

@@ -16,6 +16,7 @@ from accounts.errors import AppError, Code
 from chats import attachments, seeing, stopping
 from chats.models import Chat, Message
 from gpu import arbiter, snapshot
+from gpu.choices import CHAT, model_for
 from live import log
 from live.events import tell_user
 from live.redis import RedisError
@@ -84,7 +85,7 @@ def send_message(
 def refuse_blind(chat: Chat | None, model_name: str) -> None:
     """Raise AppError invalid when the model that would answer can't see pictures."""
     seen = snapshot.read()
-    chosen = model_name or (chat.model_name if chat else "") or seen.default_model()
+    chosen = model_name or (chat.model_name if chat else "") or model_for(CHAT, seen)
     seeing.refuse_blind(seen, chosen)
 
 
@@ -141,7 +142,7 @@ def _store(chat: Chat | None, *, author: Any, content: str, wish: Wish, client_i
 def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
     """Make the queued answer under `message` and put its ticket in line on commit."""
     now = timezone.now()
-    model_name = wish.model_name or chat.model_name or snapshot.read().default_model()
+    model_name = wish.model_name or chat.model_name or model_for(CHAT, snapshot.read())
     answer = Message.objects.create(
         chat=chat,
         parent=message,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +57,31 @@ STATUSES: dict[str, Sentence] = {
     "failed": _("The answer failed. What was written is kept; try again."),
     "interrupted": _("The answer was interrupted. What was written is kept; continue when you like."),
 }
+
+
+SEARCH: dict[str, Sentence] = {
+    "no_key": _("Nothing was searched: no web search is set up here. The answer is from the model alone."),
+    "bad_key": _("The web search refused its key, so the answer is from the model alone. Tell the admin."),
+    "quota": _("The web search's quota is used up, so the answer is from the model alone."),
+    "budget": _("This month's searches are used up, so the answer is from the model alone."),
+    "timeout": _("The web search took too long, so the answer is from the model alone."),
+    "no_results": _("The web search found nothing, so the answer is from the model alone."),
+    "failed": _("The web search did not work, so the answer is from the model alone."),
+}
+
+
+def search_notice(search: dict[str, Any]) -> list[str]:
+    """Return why an answer comes without the search that was wished for."""
+    sentence = SEARCH.get(str(search.get("notice") or ""))
+    return [str(sentence)] if sentence else []
+
+
+def shown_sources(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the sources with an address of the web, each with its `host`."""
+    web = [source for source in sources if str(source.get("url", "")).startswith(("http://", "https://"))]
+    return [
+        {**source, "host": (urlsplit(source["url"]).hostname or "").removeprefix("www.")} for source in web
+    ]
 
 
 def explain(status: str, code: str, about: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from accounts.http import AuthenticatedRequest, wants_json
 from chats import access, managing, options, planning
 from chats.models import Chat, Preferences
 from gpu import snapshot
+from gpu.choices import CHAT, model_for
 
 LEVELS = ("low", "medium", "high")
 STEPS = {"temperature": "0.05", "top_p": "0.01"}
@@ -71,7 +72,7 @@ def _context(
     kept: Chat | Preferences, chat: Chat | None, system: str, values: Any, wrong: Any = None
 ) -> dict[str, Any]:
     seen = snapshot.read()
-    model = seen.find(chat.model_name if chat else seen.default_model())
+    model = seen.find(chat.model_name if chat else model_for(CHAT, seen))
     levels = LEVELS if model and planning.has_levels(model) else ()
     return {
         "chat": chat,

@@ -18,6 +18,7 @@ from chats.models import Chat, Message
 from chats.planning import Plan
 from chats.threads import read_thread
 from gpu import snapshot
+from gpu.choices import CHAT, model_for
 from live.events import tell_user
 
 KEPT_SHARE = 0.4  # of the prompt stays as it is: the newest turns, in their own words
@@ -34,7 +35,7 @@ def summarise_chat(chat: Chat) -> Message:
     sending.refuse_while_draining()
     thread = read_thread(chat)
     seen = snapshot.read()
-    name = chat.model_name or seen.default_model()
+    name = chat.model_name or model_for(CHAT, seen)
     last = last_of_older(thread, planning.plan_for(chat, thread, seen=seen, name=name))
     if last is None:
         raise AppError(_("There is nothing older here that could be summed up."), code=Code.INVALID)

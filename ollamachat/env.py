@@ -110,6 +110,8 @@ SECTIONS = (
     _section(
         "Web search (optional)",
         Name("TAVILY_API_KEY", "str", "", "Key of the Tavily search service.", secret=True),
+        Name("TAVILY_URL", "url", "", "Another address of it; empty: Tavily's own."),
+        Name("TAVILY_MONTHLY_LIMIT", "int", 1000, "Searches a calendar month; 0: no limit.", low=0),
     ),
     _section(
         "ComfyUI",
@@ -232,6 +234,12 @@ def read(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     stored = dotenv_values(data_folder(environ) / ".env", interpolate=False)
     found = {name: environ.get(name, stored.get(name)) for name in NAMES}
     return {name: parse(NAMES[name], text) for name, text in found.items()}
+
+
+def given(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """Return the names that the operator has set to something, in the environment or in `.env`."""
+    stored = dotenv_values(data_folder(environ) / ".env", interpolate=False)
+    return frozenset(name for name in NAMES if (environ.get(name, stored.get(name)) or "").strip())
 
 
 def parse(name: Name, text: str | None) -> Any:

@@ -202,7 +202,15 @@ OLLAMA_URL = ENV["OLLAMA_URL"]
 OLLAMA_ENGINE_URL = ENV["OLLAMA_ENGINE_URL"]
 OLLAMA_DEFAULT_MODEL = ENV["OLLAMA_DEFAULT_MODEL"]
 CHAT_TITLES = ENV["CHAT_TITLES"]
+TAVILY_API_KEY = ENV["TAVILY_API_KEY"]
+TAVILY_URL = ENV["TAVILY_URL"]
+TAVILY_MONTHLY_LIMIT = ENV["TAVILY_MONTHLY_LIMIT"]
 OLLAMA_VISION_MODEL = ENV["OLLAMA_VISION_MODEL"]
+OPERATOR_MODELS = {  # what the operator has set wins over what admins choose on the models page
+    purpose: ENV[name]
+    for purpose, name in (("chat", "OLLAMA_DEFAULT_MODEL"), ("vision", "OLLAMA_VISION_MODEL"))
+    if name in env.given()
+}
 OLLAMA_VISION_TIMEOUT = ENV["OLLAMA_VISION_TIMEOUT"]
 OLLAMA_NUM_CTX = ENV["OLLAMA_NUM_CTX"]
 OLLAMA_KEEP_ALIVE = ENV["OLLAMA_KEEP_ALIVE"]
@@ -338,6 +346,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["accounts.api.schema.without_trailing_slashes"],
+    "ENUM_NAME_OVERRIDES": {
+        "PersonRole": "accounts.models.Role",
+        "MessageRole": "chats.models.Message.Role",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

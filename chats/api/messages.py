@@ -23,7 +23,7 @@ class EditSerializer(serializers.Serializer[object]):
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 
 
-class AgainSerializer(serializers.Serializer[object]):
+class AnotherAnswerSerializer(serializers.Serializer[object]):
     """Which model shall answer; empty: the same."""
 
     model = serializers.CharField(required=False, allow_blank=True, max_length=190, default="")
@@ -90,10 +90,10 @@ class Restore(APIView):
 class Regenerate(APIView):
     """Ask for another answer beside this one, by another model if one is named."""
 
-    @extend_schema(request=AgainSerializer, responses={201: SentSerializer})
+    @extend_schema(request=AnotherAnswerSerializer, responses={201: SentSerializer})
     def post(self, request: Request, chat_id: int, message_id: int) -> Response:
         answer = access.get_answer(request.user, message_id, chat_id=chat_id)
-        body = AgainSerializer(data=request.data)
+        body = AnotherAnswerSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         if answer.kind == Message.Kind.SUMMARY:
             summary = summarising.summarise_again(answer)

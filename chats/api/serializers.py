@@ -67,6 +67,11 @@ class SendSerializer(serializers.Serializer[object]):
         child=serializers.IntegerField(min_value=1), required=False, default=list, max_length=MOST_PICTURES
     )
     model = serializers.CharField(required=False, allow_blank=True, max_length=190, default="")
+    search = serializers.ChoiceField(
+        choices=[("", "no"), ("on", "search first"), ("auto", "the model decides")],
+        required=False,
+        default="",
+    )
     stream = serializers.BooleanField(required=False, default=True)
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 

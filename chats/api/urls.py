@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from chats.api import exporting, finding, messages, views
+from chats.api import exporting, finding, messages, searching, views
 
 CHAT = r"^chats/(?P<chat_id>\d{1,18})"
 MESSAGE = rf"{CHAT}/messages/(?P<message_id>\d{{1,18}})"
 
 urlpatterns = [
     re_path(r"^search/?$", finding.Search.as_view(), name="api_search"),
+    re_path(r"^chat/search/?$", searching.SearchChat.as_view(), name="api_search_chat"),
     re_path(r"^chats/?$", views.Chats.as_view(), name="api_chats"),
     re_path(rf"{CHAT}/?$", views.OneChat.as_view(), name="api_chat"),
     re_path(r"^chats/import/?$", exporting.ImportChats.as_view(), name="api_import"),

@@ -113,7 +113,8 @@ class Messages(APIView):
             author=request.user,
             content=wanted["content"],
             model_name=wanted["model"],
-            client_id=wanted["client_id"] or _idempotency_key(request),
+            search=wanted["search"],
+            client_id=wanted["client_id"] or idempotency_key(request),
             pictures=wanted["image_ids"],
         )
         if not wanted["stream"]:
@@ -121,7 +122,7 @@ class Messages(APIView):
             told = {"chat_id": chat.pk, "message": sent.message, "answer": sent.answer}
             return Response(SentSerializer(told).data, status=201)
         opening = {"type": "sent", "chat": chat.pk, "message": sent.message.pk, "answer": sent.answer.pk}
-        return _stream(request, sent.answer.pk, opening)
+        return stream_answer(request, sent.answer.pk, opening)
 
 
 class Events(APIView):
@@ -135,7 +136,7 @@ class Events(APIView):
         if not answer.is_running:
             ended: HttpResponseBase = sse.respond_ended(answer.pk, answer.content, answer.status)
             return ended
-        return _stream(request, answer.pk, None)
+        return stream_answer(request, answer.pk, None)
 
 
 class Stop(APIView):
@@ -147,7 +148,8 @@ class Stop(APIView):
         return Response(status=204)
 
 
-def _stream(request: Request, answer_id: int, opening: dict[str, Any] | None) -> HttpResponseBase:
+def stream_answer(request: Request, answer_id: int, opening: dict[str, Any] | None) -> HttpResponseBase:
+    """Return the answer\'s events from `Last-Event-ID` on."""
     after = request.headers.get("Last-Event-ID", "")
     response: HttpResponseBase = sse.respond(
         kind="message", identity=answer_id, after=after if log.is_seq(after) else "", opening=opening
@@ -155,7 +157,8 @@ def _stream(request: Request, answer_id: int, opening: dict[str, Any] | None) ->
     return response
 
 
-def _idempotency_key(request: Request) -> UUID | None:
+def idempotency_key(request: Request) -> UUID | None:
+    """Return what the `Idempotency-Key` header says, None when it is no UUID."""
     try:
         return UUID(request.headers.get("Idempotency-Key", ""))
     except ValueError:

@@ -22,6 +22,7 @@ class ChatComposer extends HTMLElement {
     this.sendButton = this.querySelector("[data-send]");
     this.stopButton = this.querySelector("[data-stop]");
     this.#recallDraft();
+    this.#recallSwitches();
     this.text.addEventListener("input", () => this.#typed());
     this.text.addEventListener("keydown", (event) => this.#pressed(event));
     this.form.addEventListener("submit", (event) => this.#submitted(event));
@@ -83,6 +84,14 @@ class ChatComposer extends HTMLElement {
     if (typed === saved && this.dataset.chat) keep(this.#draft, this.text.value);
     else this.text.value = typed;
     if (typed !== saved) this.#saveSoon();
+  }
+
+  /** Switches stay as this browser had them last. */
+  #recallSwitches() {
+    for (const box of this.form.querySelectorAll("[data-keep]")) {
+      box.checked = recall(`switch:${box.dataset.keep}`) === "on";
+      box.addEventListener("change", () => keep(`switch:${box.dataset.keep}`, box.checked ? "on" : ""));
+    }
   }
 
   #saveSoon() {

@@ -50,6 +50,7 @@ export class LiveAnswer {
     if (frame.type === "text") this.#grow(this.#text, frame);
     else if (frame.type === "thinking") this.#grow(this.#thinking, frame);
     else if (frame.type === "status") this.#showState(frame);
+    else if (frame.type === "sources") this.#shown.cite(frame.sources);
     else if (frame.type === "notice") this.#showNotice(frame);
     else if (frame.type === "end" || frame.type === "error") this.#finish();
   }
@@ -60,7 +61,7 @@ export class LiveAnswer {
       live.replay("message", Number(this.#element.dataset.id));
       return;
     }
-    if (outcome === "rewound" && growing === this.#text) this.#shown = new StreamingMarkdown(this.#prose);
+    if (outcome === "rewound" && growing === this.#text) this.#shown = this.#shown.anew();
     if (frame.text) this.#stateLine?.show(growing === this.#text ? "streaming" : "thinking", {}, beginning(frame));
     this.#frame ||= requestAnimationFrame(() => this.#paint());
   }
@@ -110,7 +111,8 @@ export class LiveAnswer {
   }
 
   #showNotice(frame) {
-    const sentence = say(frame.code, frame);
+    const failedSearch = frame.code.startsWith("search_") ? say("search_failed") : "";
+    const sentence = say(frame.code, frame) || failedSearch;
     if (!sentence || this.#element.querySelector(`.notice[data-code="${frame.code}"]`)) return;
     const line = document.createElement("p");
     line.className = "notice";

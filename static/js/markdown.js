@@ -41,6 +41,34 @@ markdown.core.ruler.push("unstyled", (state) => {
   }
 });
 
+// Numbers in brackets become links to the sources that there are, as on the server (chats/citations.py).
+markdown.core.ruler.push("citations", (state) => {
+  if (!state.env.sources?.size) return;
+  for (const token of state.tokens) {
+    if (token.type === "inline") token.children = linkCitations(token.children, state);
+  }
+});
+
+function linkCitations(children, state) {
+  let inside = 0;
+  return children.flatMap((token) => {
+    if (token.type.startsWith("link_")) inside += token.nesting;
+    return token.type === "text" && !inside ? splitCitations(token, state) : [token];
+  });
+}
+
+function splitCitations(token, { Token, env }) {
+  return token.content.split(/\[(\d{1,2})\]/).flatMap((part, index) => {
+    const source = index % 2 ? env.sources.get(Number(part)) : null;
+    const text = new Token("text", "", 0);
+    text.content = index % 2 && !source ? `[${part}]` : part;
+    if (!source) return [text];
+    const open = new Token("link_open", "a", 1);
+    open.attrs = [["class", "cite"], ["href", source.url], ["title", source.title]];
+    return [open, text, new Token("link_close", "a", -1)];
+  });
+}
+
 export class StreamingMarkdown {
   #root;
   #references = {};
@@ -51,6 +79,18 @@ export class StreamingMarkdown {
   constructor(root) {
     this.#root = root;
     root.replaceChildren();
+  }
+
+  /** Links [n] in what comes from now on; `sources` are {n, title, url}. */
+  cite(sources) {
+    this.#references.sources = new Map(sources.map((source) => [source.n, source]));
+  }
+
+  /** Returns the same, with nothing shown yet. */
+  anew() {
+    const fresh = new StreamingMarkdown(this.#root);
+    fresh.cite([...(this.#references.sources?.values() ?? [])]);
+    return fresh;
   }
 
   /** Shows `text`, which begins with all that was shown before. */
