@@ -61,7 +61,10 @@ def _save(request: AuthenticatedRequest, kept: Chat | Preferences, chat: Chat | 
         sent = request.POST.get("system_prompt", "")
         context = _context(kept, chat, sent, request.POST, error.fields or {})
         return render(request, "chats/settings.html", context, status=400)
-    kept.save()
+    if isinstance(kept, Chat):
+        kept.save(update_fields=["system_prompt", "options"])
+    else:
+        kept.save()
     if wants_json(request):
         return HttpResponse(status=204)
     flashes.success(request, _("Saved. It holds from the next answer on."))

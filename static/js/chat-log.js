@@ -3,6 +3,7 @@
 import { dressCode } from "./code-blocks.js";
 import { copyFrom } from "./copying.js";
 import { flash } from "./flashes.js";
+import { typeset } from "./formulas.js";
 import { getPage, parse, post } from "./http.js";
 import { LiveAnswer } from "./live-answer.js";
 import { MessageMenu } from "./message-menu.js";
@@ -26,7 +27,9 @@ class ChatLog extends HTMLElement {
     this.addEventListener("submit", (event) => this.#submitted(event));
     this.addEventListener("click", (event) => this.#clicked(event));
     this.newest.addEventListener("click", () => this.#toEnd());
-    new ResizeObserver(() => this.#keepUp()).observe(this);
+    const sizes = new ResizeObserver(() => this.#keepUp());
+    sizes.observe(this);
+    sizes.observe(this.turns); // formulas and what comes into view grow late
     for (const message of this.turns.querySelectorAll("chat-message")) this.#settle(message);
     if (this.turns.childElementCount) this.#toEnd();
     this.#watchEarlier();
@@ -76,7 +79,7 @@ class ChatLog extends HTMLElement {
     const first = from || this.turns.querySelector("chat-message")?.dataset.id || "";
     try {
       const page = await getPage(`${this.dataset.threadUrl}?from=${first}`);
-      this.#arrange([...page.querySelectorAll("chat-message")]);
+      this.#arrange([...page.querySelectorAll("chat-message")], first);
       if (!from || page.querySelector("chat-message")?.dataset.id !== from) this.#showEarlier(page);
     } catch (error) {
       flash(error.message);
@@ -90,13 +93,14 @@ class ChatLog extends HTMLElement {
     document.dispatchEvent(new CustomEvent("thread-changed"));
   }
 
-  /** Puts messages into place, from the first of them on; one that is not on this page replaces all. */
-  #arrange(wanted) {
+  /** Puts messages into place, from `first` on; when that is not among them, they replace all. */
+  #arrange(wanted, first) {
     const ids = new Set(wanted.map((message) => message.id));
     const present = [...this.turns.querySelectorAll("chat-message")];
-    const begin = Math.max(0, present.findIndex((message) => message.id === wanted[0]?.id));
-    for (const old of present.slice(begin)) if (!ids.has(old.id)) this.#remove(old);
-    let before = present.slice(begin).find((message) => ids.has(message.id)) ?? null;
+    const goesOn = wanted[0]?.dataset.id === first;
+    const begin = goesOn ? present.findIndex((message) => message.dataset.id === first) : 0;
+    for (const old of present.slice(Math.max(0, begin))) if (!ids.has(old.id)) this.#remove(old);
+    let before = present.slice(Math.max(0, begin)).find((message) => ids.has(message.id)) ?? null;
     for (const message of wanted) {
       const old = document.getElementById(message.id);
       if (old) before = old.nextElementSibling;
@@ -172,7 +176,8 @@ class ChatLog extends HTMLElement {
   }
 
   #settle(message) {
-    dressCode(message);
+    dressCode(message, { whole: "watched" in message.dataset });
+    typeset(message);
     localise(message);
     if (!("running" in message.dataset)) return;
     const answer = new LiveAnswer(message, {
@@ -188,6 +193,7 @@ class ChatLog extends HTMLElement {
       const open = message.querySelector(".fold")?.open;
       const fold = final.querySelector(".fold");
       if (fold) fold.open = Boolean(open);
+      final.dataset.watched = ""; // what was seen whole is not folded under the reader
       message.replaceWith(final);
       this.#settle(final);
       this.#announce(say("answer_ready"));
