@@ -16,7 +16,8 @@ from chats.models import TITLE_LENGTH, Chat, Message, Preferences
 from chats.pulse import pulse
 from chats.structured import Json, ask_for_json
 from chats.threads import read_thread
-from gpu import arbiter, snapshot
+from gpu import arbiter, choices, snapshot
+from gpu.models import settings_for
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ask, Numbers, Ollama
 from gpu.services.wire import HungUpError
@@ -50,7 +51,7 @@ def give_title(answer: Message, lease: arbiter.Held, *, url: str, model: snapsho
         try:
             told = ask_for_json(
                 url,
-                model=model,
+                model=_writer(url, model),
                 messages=_messages(thread),
                 schema=SCHEMA,
                 check=check_title,
@@ -74,6 +75,17 @@ def _worth_a_title(answer: Message) -> list[Message]:
     thread = [message for message in read_thread(chat) if message.kind == Message.Kind.ANSWER]
     answers = sum(message.is_answer for message in thread)
     return thread[:4] if 0 < answers <= TRIES else []
+
+
+def _writer(url: str, answered: snapshot.Known) -> snapshot.Known:
+    """Return the model that admins chose for titles if it is in memory as it is called, else the answer's."""
+    seen = snapshot.read()
+    chosen = seen.find(choices.model_for(choices.TITLE, seen))
+    if chosen is None or chosen.name == answered.name:
+        return answered
+    window = settings_for(chosen.name).window(chosen.context_length)
+    resident = {(model.name, model.num_ctx) for model in Ollama(url).loaded()}
+    return chosen if (chosen.name, window) in resident else answered
 
 
 def _messages(thread: list[Message]) -> list[Json]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 
-from gpu import endpoints, forecast, snapshot, vram, warming
+from gpu import choices, endpoints, forecast, snapshot, vram, warming
 from gpu.arbiter import COMFYUI, OLLAMA, Held, LeaseLostError, transact
 from gpu.arbiter.holding import claim, keeper
 from gpu.arbiter.state import NOBODY, UNKNOWN, Switch
@@ -255,6 +255,6 @@ def warm_default_model(ollama: Ollama) -> None:
     """Load the model that the next chat will ask for; a failure only costs its first wait."""
     seen = snapshot.look_now()
     try:
-        warming.load(ollama, seen, seen.default_model())
+        warming.load(ollama, seen, choices.model_for(choices.CHAT, seen))
     except ServiceError as error:
         logger.info("the default model could not be warmed: %s", error)

@@ -20,6 +20,9 @@ class LanguageModel(models.Model):
     """
 
     name = models.CharField(_("name"), max_length=190, unique=True)
+    label = models.CharField(
+        _("friendly name"), max_length=80, blank=True, help_text=_("What people see; empty: the name itself.")
+    )
     num_ctx = models.PositiveIntegerField(
         _("context window"),
         null=True,
@@ -48,6 +51,28 @@ class LanguageModel(models.Model):
     def stays_loaded(self) -> str:
         """Return `keep_alive` as Ollama takes it."""
         return self.keep_alive or settings.OLLAMA_KEEP_ALIVE
+
+
+class ModelChoice(models.Model):
+    """An admin's choice of a model for a purpose; where the operator has set one, that wins."""
+
+    class Purpose(models.TextChoices):
+        """What a model can be the default for."""
+
+        CHAT = "chat", _("New chats")
+        VISION = "vision", _("Looking at pictures")
+        TITLE = "title", _("Titles of chats")
+        PROMPT = "prompt", _("Writing the prompts of pictures")
+
+    purpose = models.CharField(_("purpose"), max_length=16, choices=Purpose, unique=True)
+    name = models.CharField(_("model"), max_length=190)
+
+    class Meta:
+        verbose_name = _("choice of a model")
+        verbose_name_plural = _("choices of models")
+
+    def __str__(self) -> str:
+        return f"{self.purpose}: {self.name}"
 
 
 def settings_for(name: str) -> LanguageModel:

@@ -32,6 +32,15 @@ class Known:
     loaded: bool = False
     size_loaded: int = 0
     size_vram: int = 0
+    quantization: str = ""
+    num_ctx: int = 0
+    """The window that it is loaded with, 0 while it is not."""
+    label: str = ""
+    """What people see instead of the name, where an admin has given one (see `gpu.labels`)."""
+
+    @property
+    def shown_name(self) -> str:
+        return self.label or self.name
 
     @property
     def on_cpu(self) -> int:
@@ -50,6 +59,14 @@ class Known:
     @property
     def sees(self) -> bool:
         return "vision" in self.capabilities
+
+    @property
+    def embeds(self) -> bool:
+        return "embedding" in self.capabilities
+
+    @property
+    def uses_tools(self) -> bool:
+        return "tools" in self.capabilities
 
     @property
     def size_gb(self) -> float:
@@ -155,6 +172,8 @@ def _know(ollama: Ollama, model: Model, loaded: Loaded | None) -> Known:
         loaded=loaded is not None,
         size_loaded=loaded.size if loaded else 0,
         size_vram=loaded.size_vram if loaded else 0,
+        quantization=model.quantization,
+        num_ctx=loaded.num_ctx if loaded else 0,
     )
 
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from gpu import handoff, pulls, snapshot, warming
+from gpu import handoff, installed, pulls, snapshot, warming
 
 
 @shared_task(name="gpu.pull")
 def pull(name: str) -> None:
     """Download a model."""
     pulls.pull_model(name)
+
+
+@shared_task(name="gpu.unload")
+def unload(name: str, user_id: int) -> None:
+    """Take a model out of memory."""
+    installed.unload(name, user_id)
+
+
+@shared_task(name="gpu.delete")
+def delete(name: str, user_id: int) -> None:
+    """Remove a model from the disk."""
+    installed.delete(name, user_id)
 
 
 @shared_task(name="gpu.refresh")

@@ -1,4 +1,4 @@
-"""The card's pages and the model picker: parse, authorise, one call, answer."""
+"""The card's pages: parse, authorise, one call, answer."""
 
 from __future__ import annotations
 
@@ -8,37 +8,12 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
-from kombu.exceptions import KombuError
 
 from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest, wants_json
-from gpu import actions, monitor, panel, pulls, snapshot, tasks
+from gpu import actions, monitor, panel
 from live.redis import RedisError
-
-
-@require_GET
-@login_required
-def models(request: AuthenticatedRequest) -> HttpResponse:
-    """Return the picker's list as it is now."""
-    seen = snapshot.read()
-    chosen = request.GET.get("model") or seen.default_model()
-    return render(request, "gpu/_picker.html", {"models": seen.chat_models(), "model_name": chosen})
-
-
-@require_POST
-@login_required
-def pull(request: AuthenticatedRequest) -> HttpResponse:
-    """Start a download; its progress is followed on the socket."""
-    if not request.user.is_admin:
-        raise AppError(_("Only an admin can download models."), code=Code.FORBIDDEN)
-    name = pulls.check_name(request.POST.get("model", "").strip())
-    try:
-        tasks.pull.delay(name)
-    except (KombuError, RedisError) as error:
-        raise AppError(code=Code.UNAVAILABLE) from error
-    return HttpResponse(status=204)
 
 
 @require_GET

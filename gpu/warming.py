@@ -26,13 +26,14 @@ def ask(model_name: str) -> None:
     """Have the model loaded if the card has nothing else to do; a courtesy that never fails."""
     seen = snapshot.read()
     model = seen.find(model_name)
-    if model is None or model.loaded or not model.chats or not _is_idle():
+    if model is None or model.loaded or not model.chats or not is_idle():
         return
     row_id = zlib.crc32(model.name.encode())  # one place in line for each model
     arbiter.enqueue(arbiter.Ticket(KIND, row_id, 0, stage=arbiter.IDLE, priority=LOWEST, about=model.name))
 
 
-def _is_idle() -> bool:
+def is_idle() -> bool:
+    """Whether Ollama has the card and nobody wants it."""
     try:
         card = arbiter.read()
     except RedisError:

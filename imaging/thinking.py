@@ -19,7 +19,7 @@ from django.db import IntegrityError, connection
 from PIL import Image
 
 from chats.structured import ask_for_json
-from gpu import arbiter, snapshot
+from gpu import arbiter, choices, snapshot
 from gpu.models import settings_for as model_settings
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ask
@@ -102,11 +102,13 @@ def _own_words(job: ImageJob) -> str:
 
 
 def vision_model(seen: snapshot.Snapshot) -> snapshot.Known | None:
-    """Return the operator's model for looking, else any that can see."""
-    chosen = seen.find(settings.OLLAMA_VISION_MODEL)
-    if chosen and chosen.sees:
-        return chosen
-    return next((model for model in seen.models if model.sees), None)
+    """Return the model for looking, None when no model can see."""
+    return seen.find(choices.model_for(choices.VISION, seen))
+
+
+def words_model(seen: snapshot.Snapshot) -> snapshot.Known | None:
+    """Return the model that writes prompts and proposes settings."""
+    return seen.find(choices.model_for(choices.PROMPT, seen))
 
 
 def _described(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def _described(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[
 
 def _seen(running: Running, asker: Asker, seen: snapshot.Snapshot, text: str) -> dict[str, Any]:
     """Return what the picture shows, also in the language of a person who wants to read it first."""
-    language, model = language_of(running.job), seen.find(seen.default_model())
+    language, model = language_of(running.job), words_model(seen)
     if not (running.job.prompt_first and language and model):
         return {"vision_text": text, "vision_shown": text}
     answer = ask_for_json(
@@ -195,7 +197,7 @@ def _as_jpeg(data: bytes) -> bytes:
 
 
 def _worded(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[str, Any]:
-    job, model = running.job, seen.find(seen.default_model())
+    job, model = running.job, words_model(seen)
     own = _own_words(job)
     if model is None:
         return {"prompt": own, "notices": running.note("no_ollama")}
@@ -229,7 +231,7 @@ def _question(job: ImageJob, model: snapshot.Known) -> dict[str, str]:
 def _shaped(running: Running, asker: Asker, seen: snapshot.Snapshot) -> dict[str, Any]:
     """Return the settings; a picture from words alone has the usual ones, and a person's denoise is law."""
     job = running.job
-    model = seen.find(seen.default_model())
+    model = words_model(seen)
     if not job.changes_a_picture:
         return {"change": "", "settings": shaping.settings_for(denoise=job.denoise)}
     proposed: dict[str, Any] = {"change": shaping.USUAL_CHANGE}

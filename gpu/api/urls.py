@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from gpu.api import views
+from gpu.api import models, views
 
 urlpatterns = [
+    re_path(r"^models/?$", models.Models.as_view(), name="api_models"),
+    re_path(r"^models/(?P<name>[\w.:/-]{0,189}[\w.:-])/?$", models.OneModel.as_view(), name="api_model"),
     re_path(r"^gpu/?$", views.Gpu.as_view(), name="api_gpu"),
     re_path(r"^gpu/history/?$", views.History.as_view(), name="api_gpu_history"),
     re_path(r"^gpu/diary/?$", views.Diary.as_view(), name="api_gpu_diary"),

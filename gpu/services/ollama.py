@@ -154,6 +154,35 @@ class Stream:
             yield rest
 
 
+class Pull:
+    """A download: iterate it for `{status, digest?, total?, completed?}`, bytes; any thread may `hang_up`.
+
+    Ollama stops when the connection closes, and goes on from there when the same is pulled again.
+    Iteration raises ServiceError, HungUpError.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url, self._name = url, name
+        self._call = Call()
+
+    def hang_up(self) -> None:
+        """End the download."""
+        self._call.hang_up()
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        try:
+            with self._call.post(f"{self._url}/api/pull", {"model": self._name}) as response:
+                if response.status_code != 200:
+                    raise translate(response.status_code, response.content, self._name)
+                yield from _pull_lines(response)
+        except (requests.RequestException, OSError, AttributeError, ValueError, errors.ServiceError) as error:
+            if self._call.hung_up:  # as in `Stream`, a socket that was shut is tripped over in several ways
+                raise HungUpError from None
+            if isinstance(error, requests.RequestException | OSError):
+                raise errors.CutOffError(str(error)) from error
+            raise
+
+
 def _post(call: Call, url: str, ask: Ask) -> requests.Response:
     try:
         return call.post(f"{url}/api/chat", ask.body(stream=True))
@@ -270,39 +299,43 @@ class Ollama:
         """Ask for the model's memory back; what happened is seen in `loaded`."""
         self._call("POST", "/api/generate", {"model": name, "keep_alive": 0, "stream": False})
 
-    def pull(self, name: str) -> Iterator[dict[str, Any]]:
-        """Download a model; yield `{status, digest?, total?, completed?}` as it goes, bytes."""
-        call = Call()
-        try:
-            with call.post(f"{self.url}/api/pull", {"model": name}) as response:
-                if response.status_code != 200:
-                    raise translate(response.status_code, response.content, name)
-                yield from _pull_lines(response)
-        except requests.RequestException as error:
-            raise errors.CutOffError(str(error)) from error
+    def pull(self, name: str) -> Pull:
+        """Return a download that is yet to be iterated; nothing is sent before."""
+        return Pull(self.url, name)
+
+    def delete(self, name: str) -> None:
+        """Remove a model from the disk; one that is loaded stays in memory until it is unloaded."""
+        self._request("DELETE", "/api/delete", {"model": name})  # answers with an empty body
 
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
     ) -> dict[str, Any]:
+        response = self._request(method, path, body, timeout=timeout)
+        try:
+            told = response.json()
+        except ValueError as error:  # also requests' own JSONDecodeError
+            raise errors.GarbledError(str(error)) from error
+        if not isinstance(told, dict):
+            raise errors.GarbledError(repr(told)[:200])
+        return told
+
+    def _request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
+    ) -> requests.Response:
         wait = (CONNECT_TIMEOUT, timeout) if timeout else QUICK
         try:
             with requests.Session() as session:
                 session.trust_env = False
                 response = session.request(method, self.url + path, json=body, timeout=wait)
-                if response.status_code != 200:
-                    raise translate(
-                        response.status_code, response.content, str((body or {}).get("model", ""))
-                    )
-                told = response.json()
-        except ValueError as error:  # also requests' own JSONDecodeError
+        except ValueError as error:
             raise errors.GarbledError(str(error)) from error
         except requests.ReadTimeout as error:
             raise errors.ServiceHangsError(str(error), url=self.url) from error
         except requests.RequestException as error:
             raise errors.ServiceDownError(str(error), url=self.url) from error
-        if not isinstance(told, dict):
-            raise errors.GarbledError(repr(told)[:200])
-        return told
+        if response.status_code != 200:
+            raise translate(response.status_code, response.content, str((body or {}).get("model", "")))
+        return response
 
 
 def _pull_lines(response: requests.Response) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ class ModelPicker extends HTMLElement {
 
   #named() {
     const chosen = this.querySelector("input:checked");
-    if (chosen) this.label.textContent = chosen.value;
+    if (chosen) this.label.textContent = chosen.dataset.label || chosen.value;
   }
 
   /** A click on a row chooses and closes; arrow keys choose too, as clicks without a pointer, and do not close. */

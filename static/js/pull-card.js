@@ -33,6 +33,7 @@ class PullCard extends HTMLElement {
   #receive(frame) {
     if (frame.type !== "pull") return;
     if (frame.error) this.#fail(say("pull_failed", { why: frame.error }));
+    else if (frame.cancelled) this.#fail(say("pull_cancelled"));
     else if (frame.done) this.#show(say("pull_done"), 1);
     else if (frame.total) this.#show(this.#progress(frame), (frame.completed ?? 0) / frame.total);
     else this.#show(say(this.#begun ? "pull_finishing" : "pull_starting"));

@@ -329,7 +329,7 @@ def test_a_download_that_fails_says_why(ollama: ScriptedOllama) -> None:
 
 def test_a_download_that_breaks_is_cut_off(ollama: ScriptedOllama) -> None:
     ollama.pull_seconds = 0.3
-    events = Ollama(ollama.url).pull("new:1b")
+    events = iter(Ollama(ollama.url).pull("new:1b"))
     next(events)
     ollama.stop()
     with pytest.raises(errors.CutOffError):

@@ -29,34 +29,34 @@ def downloads() -> list[Any]:
     return [json.loads(base64.b64decode(entry["body"]))[0][0] for entry in waiting]
 
 
-@pytest.mark.parametrize(("verb", "path"), [("get", "/models/"), ("post", "/models/pull/")])
+@pytest.mark.parametrize(("verb", "path"), [("get", "/models/picker/"), ("post", "/models/pull/")])
 def test_who_is_not_signed_in_is_asked_to(client: Client, verb: str, path: str) -> None:
     response = getattr(client, verb)(path)
     assert response.status_code == 302
     assert response["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize(("verb", "path"), [("post", "/models/"), ("get", "/models/pull/")])
+@pytest.mark.parametrize(("verb", "path"), [("post", "/models/picker/"), ("get", "/models/pull/")])
 def test_the_wrong_method_is_refused(admin_client: Client, verb: str, path: str) -> None:
     assert getattr(admin_client, verb)(path).status_code == 405
 
 
 def test_the_picker_lists_the_models_that_answer_and_marks_the_chosen(alice_client: Client) -> None:
     know(Known("a:1b", 1), Known("b:1b", 2), Known("pictures", 3, ("image",)))
-    response = alice_client.get("/models/", {"model": "b:1b"})
+    response = alice_client.get("/models/picker/", {"model": "b:1b"})
     assert [model.name for model in response.context["models"]] == ["a:1b", "b:1b"]
     assert response.context["model_name"] == "b:1b"
     assert response.text.count("checked") == 1
-    assert alice_client.get("/models/").context["model_name"] == "a:1b"
+    assert alice_client.get("/models/picker/").context["model_name"] == "a:1b"
 
 
 def test_the_picker_without_models_says_so(alice_client: Client) -> None:
-    assert "No models yet." in alice_client.get("/models/").text
+    assert "No models yet." in alice_client.get("/models/picker/").text
 
 
 def test_a_models_name_is_escaped(alice_client: Client) -> None:
     know(Known('<b>"x', 1))
-    assert "<b>" not in alice_client.get("/models/").text
+    assert "<b>" not in alice_client.get("/models/picker/").text
 
 
 @pytest.mark.parametrize("name", NAMES)

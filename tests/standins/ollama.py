@@ -61,14 +61,15 @@ class Loaded:
 
     def entry(self) -> dict[str, Any]:
         """Returns its entry in /api/ps."""
+        size = self.model.size + self.num_ctx * 23_040
         return {
             "name": self.model.name,
             "model": self.model.name,
-            "size": self.model.size + self.num_ctx * 23_040,
+            "size": size,
             "digest": self.model.digest,
             "details": self.model.details,
             "expires_at": stamp(self.expires_at),
-            "size_vram": self.model.size + self.num_ctx * 23_040,
+            "size_vram": size,
             "context_length": self.num_ctx,
         }
 
@@ -78,6 +79,7 @@ class ScriptedOllama:
 
     `calls` is every request in order, `loads` every load as (time, name, num_ctx, shift), `most_running` the
     most answers computed at once. `slots` bounds those (None: no bound), `load_seconds` is what a load takes.
+    `on_card` is the part of a loaded model that its card holds, the rest is on the CPU.
     `ignores_unload`: it keeps its models whatever it is asked. `intervals` is when it computed or loaded.
     """
 
@@ -94,6 +96,7 @@ class ScriptedOllama:
         self.slots = slots
         self.load_seconds = 0.0
         self.ignores_unload = False
+        self.on_card = 1.0
         self.record = Record(record)
         self.pull_error = ""
         self.pull_seconds = 0.05
@@ -202,7 +205,10 @@ class ScriptedOllama:
         for name, loaded in list(self.loaded.items()):
             if not loaded.busy and loaded.expires_at <= now:
                 del self.loaded[name]
-        return {"models": [loaded.entry() for loaded in self.loaded.values()]}
+        return {"models": [self._in_memory(loaded.entry()) for loaded in self.loaded.values()]}
+
+    def _in_memory(self, entry: dict[str, Any]) -> dict[str, Any]:
+        return entry | {"size_vram": int(entry["size_vram"] * self.on_card)}
 
     async def _with_model(self, reply: Reply) -> None:
         call = reply.call
