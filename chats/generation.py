@@ -245,6 +245,15 @@ def _fail(running: Running, error: errors.ServiceError, tally: Tally) -> None:
     _finish(running, status, tally, code=error.code, about=error.about)
 
 
+def _share_read(tally: Tally, plan: Plan) -> int:
+    """Return the share of the prompt that Ollama has read, in per cent, as far as that can be known."""
+    if tally.numbers is None or plan.row.pk is None or tally.fitted.has_pictures:
+        return 100  # nothing has been measured yet
+    return context.share_read(
+        tally.fitted.bytes, tally.numbers.prompt_tokens, plan.row.bytes_per_token, window=plan.window
+    )
+
+
 def _finish(
     running: Running,
     status: Message.Status,
@@ -255,10 +264,13 @@ def _finish(
     about: dict[str, object] | None = None,
 ) -> None:
     numbers = tally.report(plan.window if plan else 0)
+    if plan and (read := _share_read(tally, plan)) < 100:
+        logger.warning("Ollama read %s %% of answer %s's prompt", read, running.message_id)
+        numbers["dropped"] = read
     if numbers.get("tokens"):
         running.line.tell("usage", **numbers)
     running.finish(status, code=code, error_about=about or {}, numbers=numbers)
-    if plan and tally.numbers:
+    if plan and tally.numbers and "dropped" not in numbers:
         learn_from_answer(
             plan.model.name,
             sent_bytes=tally.fitted.bytes,

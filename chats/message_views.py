@@ -38,7 +38,6 @@ def gauge(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
         "gauge": gauges.read_gauge(chat, name=name),
         "slow": gauges.read_slow(name),
         "model_name": name,
-        "models_url": "/models/",
     }
     return render(request, "chats/_gauge.html", context)
 

@@ -13,6 +13,7 @@ from chats.context import (
     count_tokens,
     fit,
     prompt_budget,
+    share_read,
 )
 
 roles = st.sampled_from(["user", "assistant"])
@@ -129,3 +130,18 @@ def test_a_cut_conversation_begins_with_a_persons_turn(turns: list[Turn], budget
     except TooLongError:
         return
     assert not fitted.left_out or len(fitted.turns) == 1 or fitted.turns[0].role == "user"
+
+
+@pytest.mark.parametrize(
+    ("sent", "read", "share"),
+    [
+        (4000, 1000, 100),  # as expected
+        (6000, 1000, 100),  # an estimate may err by half
+        (16_000, 1000, 25),  # cut to the window
+        (16_000, 500, 12),  # cut to half of it
+        (16_000, 100, 100),  # no cut leaves so little: counted without what was cached
+        (16_000, 0, 100),  # not counted at all
+    ],
+)
+def test_what_ollama_has_dropped_is_known_by_its_own_count(sent: int, read: int, share: int) -> None:
+    assert share_read(sent, read, 4.0, window=1024) == share
