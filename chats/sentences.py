@@ -107,8 +107,8 @@ def notices(numbers: dict[str, Any]) -> list[str]:
         )
         lines.append(text % {"n": unseen})
     if dropped := numbers.get("dropped"):
-        text = _("Ollama read only about %(n)d %% of what was sent: it dropped the rest, against our wish.")
-        lines.append(str(text) % {"n": dropped})
+        lost = _("Ollama read only about %(n)d %% of what was sent: it dropped the rest, against our wish.")
+        lines.append(str(lost) % {"n": dropped})
     if numbers.get("done_reason") == "length":
         lines.append(str(_("The answer reached its greatest length; it can be continued.")))
     return lines
