@@ -1,15 +1,17 @@
 // Markdown while it is written: the same grammar as the server's, sanitised, and only the block that is still
 // open is rendered again each frame. The server's HTML replaces all of it at the end.
 import { dressCode } from "./code-blocks.js";
+import { speakDialect } from "./dialect.js";
+import { typeset } from "./formulas.js";
 
 const ALLOWED = {
   ALLOWED_TAGS: [
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
-    "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
+    "pre", "s", "span", "strong", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
   ],
-  ALLOWED_ATTR: ["class", "data-language", "href", "rel", "start", "target", "title"],
+  ALLOWED_ATTR: ["class", "data-language", "href", "id", "rel", "start", "target", "title"],
   ALLOW_DATA_ATTR: false,
-  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  ALLOWED_URI_REGEXP: /^(?:(?:https?|mailto):|#fn-)/i,
   ADD_URI_SAFE_ATTR: ["target", "rel", "start", "data-language", "class"],
   RETURN_DOM_FRAGMENT: true,
 };
@@ -18,6 +20,7 @@ const LONGEST_MARKER = 14; // characters of an indented "123456789. "
 
 const markdown = globalThis.markdownit("commonmark", { html: false, breaks: true });
 markdown.enable(["table", "strikethrough"]);
+speakDialect(markdown);
 const { escapeHtml } = markdown.utils;
 const renderFence = (tokens, index) => {
   const language = tokens[index].info.trim().split(/\s+/)[0].toLowerCase();
@@ -71,44 +74,79 @@ function splitCitations(token, { Token, env }) {
 
 export class StreamingMarkdown {
   #root;
-  #references = {};
+  #prefix;
+  #sources = new Map();
+  #settled = { references: {}, notes: new Set() }; // what the frozen text defines
+  #defined = ""; // all that was defined when the frozen text was rendered
   #frozen = 0; // how much of the text will not be rendered again
   #open = []; // the nodes of what is rendered again
   #fence = null; // the text node of a code block that is still open
 
   constructor(root) {
     this.#root = root;
+    this.#prefix = root.closest("chat-message")?.id ?? "";
     root.replaceChildren();
   }
 
   /** Links [n] in what comes from now on; `sources` are {n, title, url}. */
   cite(sources) {
-    this.#references.sources = new Map(sources.map((source) => [source.n, source]));
+    this.#sources = new Map(sources.map((source) => [source.n, source]));
   }
 
   /** Returns the same, with nothing shown yet. */
   anew() {
     const fresh = new StreamingMarkdown(this.#root);
-    fresh.cite([...(this.#references.sources?.values() ?? [])]);
+    fresh.cite([...this.#sources.values()]);
     return fresh;
   }
 
   /** Shows `text`, which begins with all that was shown before. */
   update(text) {
     const tail = text.slice(this.#frozen);
-    const tokens = markdown.parse(tail, this.#references);
-    const blocks = splitBlocks(tokens);
+    const env = this.#environment();
+    const blocks = splitBlocks(markdown.parse(tail, env));
+    if (this.#definesAnew(env)) {
+      this.#begin();
+      this.update(text);
+      return;
+    }
     const starts = lineStarts(tail);
     const open = firstOpen(blocks, starts, tail.length);
     if (open > 0) {
+      const end = starts[blocks[open][0].map[0]];
       this.#clearOpen();
-      this.#append(blocks.slice(0, open).flat());
-      this.#frozen += starts[blocks[open][0].map[0]];
+      this.#append(blocks.slice(0, open).flat(), env);
+      markdown.block.parse(tail.slice(0, end).replace(NEWLINE, "\n"), markdown, this.#settled, []);
+      this.#frozen += end;
     }
-    this.#showOpen(blocks.slice(open).flat());
+    this.#showOpen(blocks.slice(open).flat(), env);
   }
 
-  #showOpen(tokens) {
+  #environment() {
+    return {
+      references: { ...this.#settled.references },
+      notes: new Set(this.#settled.notes),
+      sources: this.#sources,
+      prefix: this.#prefix,
+    };
+  }
+
+  /** Returns whether frozen text may refer to what is defined only now: to a footnote, to a link below. */
+  #definesAnew({ references, notes }) {
+    const defined = JSON.stringify([references, [...notes]]);
+    const anew = defined !== this.#defined && this.#frozen > 0;
+    this.#defined = defined;
+    return anew;
+  }
+
+  #begin() {
+    this.#clearOpen();
+    this.#root.replaceChildren();
+    this.#settled = { references: {}, notes: new Set() };
+    this.#frozen = 0;
+  }
+
+  #showOpen(tokens, env) {
     const [token] = tokens;
     const isFence = tokens.length === 1 && token.type === "fence";
     if (isFence && this.#fence?.info === token.info) {
@@ -116,7 +154,7 @@ export class StreamingMarkdown {
       return;
     }
     this.#clearOpen();
-    this.#open = this.#append(tokens);
+    this.#open = this.#append(tokens, env);
     if (isFence && token.content) {
       const code = this.#root.lastElementChild.querySelector("code");
       this.#fence = { info: token.info, node: code.firstChild };
@@ -129,10 +167,11 @@ export class StreamingMarkdown {
     this.#fence = null;
   }
 
-  #append(tokens) {
-    const html = markdown.renderer.render(tokens, markdown.options, this.#references);
+  #append(tokens, env) {
+    const html = markdown.renderer.render(tokens, markdown.options, env);
     const fragment = globalThis.DOMPurify.sanitize(html, ALLOWED);
-    dressCode(fragment);
+    dressCode(fragment, { whole: true });
+    typeset(fragment);
     const nodes = [...fragment.childNodes];
     this.#root.append(fragment);
     return nodes;
@@ -159,8 +198,9 @@ function lineStarts(text) {
  */
 function firstOpen(blocks, starts, length) {
   for (let index = blocks.length - 1; index > 0; index -= 1) {
-    const line = blocks[index][0].map?.[0];
-    if (line === undefined) continue;
+    const [first] = blocks[index];
+    const line = first.map?.[0];
+    if (line === undefined || first.type === "math_open") continue;
     const whole = line < starts.length - 1;
     if (whole || length - starts[line] > LONGEST_MARKER || blocks[index - 1][0].type === "fence") return index;
   }
