@@ -23,7 +23,7 @@ from chats import access, importing, pages
 from chats.exporting.archive import file_name, write_zip
 from chats.exporting.document import write_json
 from chats.exporting.reading import write_html, write_markdown
-from chats.models import Chat
+from chats.models import Chat, ChatQuerySet
 
 FORMATS = {
     "md": ("text/markdown; charset=utf-8", write_markdown),
@@ -54,9 +54,13 @@ def export_page(request: AuthenticatedRequest) -> HttpResponseBase:
 @login_required
 def export_all(request: AuthenticatedRequest) -> HttpResponseBase:
     """Answer all of the person's chats as one zip."""
-    mine = Chat.objects.visible_to(request.user).order_by("pk")
+    return send_zip(request, Chat.objects.visible_to(request.user).order_by("pk"))
+
+
+def send_zip(request: HttpRequest, chats: ChatQuerySet) -> HttpResponseBase:
+    """Return chats as one zip."""
     name = f"chats-{timezone.localdate().isoformat()}.zip"
-    return send_file(request, write_zip(mine.iterator(chunk_size=100)), "application/zip", name)
+    return send_file(request, write_zip(chats.iterator(chunk_size=100)), "application/zip", name)
 
 
 def send_chat(request: HttpRequest, chat: Chat, form: str) -> HttpResponseBase:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages as flashes
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest, wants_json
-from chats import access, listing, managing, pages
+from chats import access, export_views, listing, managing, pages
 from chats.forms import read_id
 from chats.models import Chat, ChatQuerySet
 
@@ -61,14 +62,17 @@ def _many(request: AuthenticatedRequest, which: str, chats: ChatQuerySet) -> Htt
 
 @require_POST
 @login_required
-def many(request: AuthenticatedRequest) -> HttpResponse:
-    """Archive, put back, delete or bring back the chosen chats."""
+def many(request: AuthenticatedRequest) -> HttpResponseBase:
+    """Archive, put back, delete, bring back or download the chosen chats."""
     chosen = request.POST.getlist("chat")
     if len(chosen) > MOST_AT_ONCE or not all(
         identity.isdecimal() and len(identity) < 19 for identity in chosen
     ):
         raise AppError(_("Choose some chats first."), code=Code.INVALID)
     identities = [int(identity) for identity in chosen]
+    if request.POST.get("do") == "export":
+        mine = Chat.objects.visible_to(request.user).filter(pk__in=identities).order_by("pk")
+        return export_views.send_zip(request, mine)
     sentence = _do(request, request.POST.get("do", ""), identities)
     if wants_json(request):
         return HttpResponse(status=204)
