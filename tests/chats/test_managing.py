@@ -109,6 +109,16 @@ def test_several_chats_are_put_away_and_brought_back_at_once(alice: User, bob: U
     assert (other.archived_at, other.deleted_at) == (None, None)
 
 
+def test_the_chosen_chats_are_taken_away_in_one_zip(alice: User, bob: User, client: Client) -> None:
+    mine, other = many_chats(alice, 3), many_chats(bob, 1)[0]
+    client.force_login(alice)
+    told = client.post("/chats/many/", {"chat": [mine[0].pk, mine[2].pk, other.pk], "do": "export"})
+    assert told["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(b"".join(told))) as zipped:
+        document = json.loads(zipped.read(next(name for name in zipped.namelist() if name.endswith(".json"))))
+    assert sorted(chat["title"] for chat in document["chats"]) == ["Chat 0", "Chat 2"]
+
+
 @pytest.mark.parametrize(
     "sent", [{"chat": ["x"], "do": "delete"}, {"chat": ["1"], "do": "burn"}, {"chat": ["1"]}]
 )
