@@ -16,6 +16,7 @@ class ModelsPage extends HTMLElement {
     this.addEventListener("submit", (event) => this.#submitted(event));
     this.addEventListener("change", ({ target }) => target.closest("[data-chooses]")?.requestSubmit());
     this.addEventListener("toggle", () => this.#soon(), true); // a closed form lets the rest be fresh again
+    this.querySelector(".model-edit[open]")?.scrollIntoView({ block: "center" });
     live.follow("models", 0, (frame) => frame.type === "models" && this.#soon(), { after: pageMade });
   }
 

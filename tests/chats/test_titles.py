@@ -15,6 +15,8 @@ from accounts.models import User
 from chats import managing, sending, titles
 from chats.models import Chat, Preferences
 from gpu import arbiter
+from gpu.models import ModelChoice
+from gpu.services.ollama import Ollama
 from tests.chats.conversation import MODEL
 from tests.chats.desk import Desk
 from tests.standins.ollama_script import Fault, Script
@@ -61,6 +63,21 @@ def test_a_title_that_fails_costs_nothing_but_itself(desk: Desk, alice: User, fa
         desk.ollama.script(Script(fault=fault, tokens=["Title:", " none"]), when=asks_for_a_title)
     answer = desk.ask(alice, "Hello there")
     assert (answer.status, Chat.objects.get(pk=answer.chat_id).title) == ("complete", "Hello there")
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_the_model_chosen_for_titles_names_chats_only_while_it_is_loaded(
+    desk: Desk, alice: User, resident: bool
+) -> None:
+    chosen = "smollm2-tools:135m"
+    ModelChoice.objects.create(purpose="title", name=chosen)
+    if resident:
+        Ollama(desk.ollama.url).load(chosen, num_ctx=8192, keep_alive="5m", timeout=5)
+    entitle(desk, "Heat pumps")
+    answer = desk.ask(alice, "How does a heat pump work?")
+    assert Chat.objects.get(pk=answer.chat_id).title == "Heat pumps"
+    assert desk.ollama.chats[-1].model == (chosen if resident else MODEL)
+    assert [load[1] for load in desk.ollama.loads] == [*([chosen] if resident else []), MODEL]
 
 
 def test_a_name_of_the_persons_own_stays(desk: Desk, alice: User) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from accounts.models import User
 from gpu import snapshot
+from gpu.models import ModelChoice
 from imaging import ordering, prompts, shaping, wording
 from imaging.models import ImageJob, PictureDescription
 from tests.imaging.studio import PROMPT, Studio, fresh, upload
@@ -88,6 +89,13 @@ def test_the_same_picture_is_looked_at_once(seeing: Studio, alice: User, bob: Us
 @override_settings(OLLAMA_VISION_MODEL="llava:13b")
 def test_any_model_that_sees_stands_in_for_the_operators(seeing: Studio, alice: User) -> None:
     assert thought(seeing, alice, description=WISH, source=upload(alice)).vision_text == SEEN
+
+
+def test_the_prompt_is_written_by_the_model_that_the_admin_has_chosen(seeing: Studio, alice: User) -> None:
+    ModelChoice.objects.create(purpose="prompt", name="smollm2-tools:135m")
+    thought(seeing, alice, description=WISH, source=upload(alice))
+    asked = {call.model for call in seeing.ollama.chats if not looks(call)}
+    assert asked == {"smollm2-tools:135m"}
 
 
 @pytest.mark.parametrize(("strength", "least", "most"), [("keep", 0.55, 0.59), ("free", 0.61, 0.65)])

@@ -208,6 +208,8 @@ class ScriptedOllama:
         return {"models": [self._in_memory(loaded.entry()) for loaded in self.loaded.values()]}
 
     def _in_memory(self, entry: dict[str, Any]) -> dict[str, Any]:
+        if self.on_card == 1.0:
+            return entry
         return entry | {"size_vram": int(entry["size_vram"] * self.on_card)}
 
     async def _with_model(self, reply: Reply) -> None:
