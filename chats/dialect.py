@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.token import Token
 
 CLOSERS = {"$$": "$$", "\\[": "\\]", "\\(": "\\)"}
@@ -26,7 +27,7 @@ def speak_dialect(markdown: MarkdownIt) -> None:
 
     `env["prefix"]`, the message's id, keeps the footnotes of two messages apart.
     """
-    interrupts = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     markdown.block.ruler.before("fence", "math_block", _math_block, interrupts)
     markdown.block.ruler.before("reference", "footnote", _footnote, {"alt": ["paragraph", "reference"]})
     markdown.inline.ruler.before("escape", "math", _math)
