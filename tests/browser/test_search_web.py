@@ -59,7 +59,7 @@ def test_sources_stand_below_the_answer_and_behind_its_numbers(visit: Visit) -> 
         expect(visit.page.locator(".cited")).to_have_count(2)
         expect(visit.page.locator(".cited").last).to_contain_text("other.example")
         assert not visit.scrolls_sideways()
-        visit.page.set_viewport_size(PHONE)
+        visit.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
         visit.page.reload()
     expect(switch).to_be_checked()
 
