@@ -59,6 +59,7 @@ def texts() -> dict[str, list[str]]:
     listed = "".join(f"- point {n} with **some** more words to it\n" for n in range(2000))
     coded = "```python\n" + "".join(f"value_{n} = compute({n})  # a line\n" for n in range(2000))
     return {
+        "single letters, for comparison": ["a "] * (TOKENS // 4),
         "an answer with everything in it": pieces(everything),
         "one list": pieces(listed),
         "one block of code": pieces(coded),

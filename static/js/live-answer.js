@@ -6,6 +6,8 @@ import { StreamingMarkdown } from "./markdown.js";
 import { say } from "./words.js";
 
 const PATIENCE = 300_000; // ms until somebody who keeps waiting is asked again
+const FRAME = 16; // ms
+const LONGEST_REST = 250; // ms between two paintings
 const RETRY = 1500; // ms between tries to fetch the final answer
 
 export class LiveAnswer {
@@ -15,6 +17,7 @@ export class LiveAnswer {
   #text = new GrowingText();
   #thinking = new GrowingText();
   #frame = 0;
+  #rested = 0; // when painting may go on
   #ended = false;
   #leave;
   #placed = ({ detail }) => this.#showPlace(detail);
@@ -63,7 +66,18 @@ export class LiveAnswer {
     }
     if (outcome === "rewound" && growing === this.#text) this.#shown = this.#shown.anew();
     if (frame.text) this.#stateLine?.show(growing === this.#text ? "streaming" : "thinking", {}, beginning(frame));
-    this.#frame ||= requestAnimationFrame(() => this.#paint());
+    this.#frame ||= requestAnimationFrame((now) => this.#paintInTime(now));
+  }
+
+  /** Paints each frame, or less often if that takes long: the page stays quick to the touch. */
+  #paintInTime(now) {
+    if (now < this.#rested) {
+      this.#frame = requestAnimationFrame((next) => this.#paintInTime(next));
+      return;
+    }
+    this.#paint();
+    const spent = performance.now() - now;
+    if (spent > FRAME / 2) this.#rested = performance.now() + Math.min(3 * spent, LONGEST_REST);
   }
 
   #paint() {

@@ -16,6 +16,7 @@ const ALLOWED = {
   RETURN_DOM_FRAGMENT: true,
 };
 const NEWLINE = /\r\n?|\n/g;
+const MERGED = new Set(["blockquote", "li", "ol", "table", "tbody", "tr", "ul"]); // they may grow long
 const LONGEST_MARKER = 14; // characters of an indented "123456789. "
 
 const markdown = globalThis.markdownit("commonmark", { html: false, breaks: true });
@@ -153,8 +154,8 @@ export class StreamingMarkdown {
       this.#fence.node.data = token.content;
       return;
     }
-    this.#clearOpen();
-    this.#open = this.#append(tokens, env);
+    this.#fence = null;
+    this.#open = merge(this.#root, this.#open, [...this.#render(tokens, env).childNodes]);
     if (isFence && token.content) {
       const code = this.#root.lastElementChild.querySelector("code");
       this.#fence = { info: token.info, node: code.firstChild };
@@ -168,14 +169,32 @@ export class StreamingMarkdown {
   }
 
   #append(tokens, env) {
+    this.#root.append(this.#render(tokens, env));
+  }
+
+  #render(tokens, env) {
     const html = markdown.renderer.render(tokens, markdown.options, env);
     const fragment = globalThis.DOMPurify.sanitize(html, ALLOWED);
     dressCode(fragment, { whole: true });
     typeset(fragment);
-    const nodes = [...fragment.childNodes];
-    this.#root.append(fragment);
-    return nodes;
+    return fragment;
   }
+}
+
+/** Makes `parent`'s last children, `olds`, look like `news`; what is the same stays. Returns what is there then. */
+function merge(parent, olds, news) {
+  for (const old of olds.slice(news.length)) old.remove();
+  return news.map((node, index) => {
+    const old = olds[index];
+    if (!old) return parent.appendChild(node);
+    if (old.isEqualNode(node)) return old;
+    if (MERGED.has(node.localName) && old.cloneNode().isEqualNode(node.cloneNode())) {
+      merge(old, [...old.childNodes], [...node.childNodes]);
+      return old;
+    }
+    old.replaceWith(node);
+    return node;
+  });
 }
 
 /** Returns the tokens by top-level block. */
