@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.visits import PHONE, Visit, new_context
+from tests.browser.visits import PHONE, Visit, new_context, place_of
 from tests.processes import App, Person, running_app
 from tests.standins.comfyui import ScriptedComfyUI
 from tests.standins.ollama_script import Script
@@ -130,14 +130,11 @@ def test_on_a_phone_it_is_a_bar_and_a_sheet(anna: Person, opened: Any) -> None:
     expect(page.locator("gpu-status.side .chip")).not_to_be_in_viewport()
     bar = page.locator("gpu-status.bar .chip")
     expect(bar).to_be_in_viewport()
-    box = bar.bounding_box()
-    assert box
-    assert box["height"] >= 44
+    assert place_of(bar)["height"] >= 44
     bar.tap()
     sheet = page.get_by_role("dialog")
     expect(sheet).to_be_visible()
-    where = sheet.bounding_box()
-    assert where
+    where = place_of(sheet)
     assert where["width"] == PHONE["width"]
     assert where["y"] + where["height"] == pytest.approx(PHONE["height"], abs=1)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -232,6 +232,7 @@ def test_words_and_pictures_stay_over_a_reload_until_they_are_sent(seen: App, de
 def test_nothing_is_sent_to_a_model_that_cannot_see_and_nothing_is_lost(seen: App, desk: Visit) -> None:
     bring(desk, "paste", picture())
     expect(blind(desk)).to_be_visible()
+    expect(desk.page.locator(".tray li.sending")).to_have_count(0)
     desk.send("What is this?")
     expect(blind(desk).get_by_role("button", name=SEEING)).to_be_focused()
     expect(desk.composer).to_have_value("What is this?")

@@ -155,3 +155,12 @@ def new_context(
     if person:
         context.add_cookies([{"name": "sessionid", "value": person.session, "url": url}])
     return context
+
+
+def place_of(locator: Locator) -> dict[str, float]:
+    """Return where something is on the page; what is just being replaced is looked at again."""
+    for _look in range(PATIENCE // 50):
+        if place := locator.bounding_box():
+            return {name: float(value) for name, value in place.items()}  # type: ignore[arg-type]
+        locator.page.wait_for_timeout(50)
+    raise AssertionError(f"{locator} is nowhere")

@@ -188,7 +188,6 @@ SOURCES = [
     [
         ("So [1].", 1), ("[1][1]", 2), ("[2] and [3] and [0]", 0), ("`[1]`", 0), ("```\n[1]\n```", 0),
         ("[word [1] here](https://b.example)", 1), ("**[1]**", 1), ("| a |\n| --- |\n| [1] |", 1),
-        ("\\[1]", 1),
     ],
 )  # fmt: skip
 def test_a_number_is_a_link_only_where_its_source_is(text: str, links: int) -> None:
