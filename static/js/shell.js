@@ -1,6 +1,7 @@
 // What every page with the sidebar does: drawer, keys, the person's events, the state of the connection.
 import "./chat-find.js";
 import { Drawer } from "./drawer.js";
+import { wireHelp } from "./help-sheet.js";
 import { live, pageMade } from "./live.js";
 import { wireDialogs } from "./page-dialog.js";
 import { wireSettings } from "./settings.js";
@@ -16,6 +17,7 @@ export function wireShell({ onEvent = () => {}, onEscape = () => {} } = {}) {
   const unread = new Unread();
   wireSettings();
   wireDialogs();
+  wireHelp();
   wireKeys(drawer, onEscape);
   wireAccount();
   wireSwaps();
@@ -45,7 +47,7 @@ function showConnection() {
 
 function wireKeys(drawer, onEscape) {
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.isComposing) escape(drawer, onEscape);
+    if (event.key === "Escape" && !event.shiftKey && !event.isComposing) escape(drawer, onEscape);
     if (event.key?.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
       event.preventDefault();
       location.assign(document.querySelector(".new").href);

@@ -127,7 +127,7 @@ def test_a_draft_follows_to_another_device(chat: Visit, visiting: Visiting, alic
 
 def test_instructions_of_a_chat_reach_the_model(chat: Visit) -> None:
     chat.page.locator("a.icon-link").click()
-    dialog = chat.page.locator(".page-dialog")
+    dialog = chat.page.locator(".page-dialog[open]")
     dialog.get_by_label("Instructions for the model").fill("Answer in rhyme.")
     dialog.locator("summary").click()
     dialog.locator("[name=temperature]").fill("0.3")
