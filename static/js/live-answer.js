@@ -2,7 +2,6 @@
 import { getPage } from "./http.js";
 import { GrowingText } from "./growing-text.js";
 import { live } from "./live.js";
-import { StreamingMarkdown } from "./markdown.js";
 import { say } from "./words.js";
 
 const PATIENCE = 300_000; // ms until somebody who keeps waiting is asked again
@@ -10,10 +9,14 @@ const FRAME = 16; // ms
 const LONGEST_REST = 250; // ms between two paintings
 const RETRY = 1500; // ms between tries to fetch the final answer
 
+// Who writes a question will read an answer.
+document.addEventListener("input", () => import("./markdown.js"), { once: true });
+
 export class LiveAnswer {
   #element;
   #prose;
-  #shown;
+  #shown = null; // what turns Markdown into elements comes with the first answer
+  #sources = [];
   #text = new GrowingText();
   #thinking = new GrowingText();
   #frame = 0;
@@ -29,11 +32,19 @@ export class LiveAnswer {
   constructor(element, { onChange, onEnd }) {
     this.#element = element;
     this.#prose = element.querySelector(".prose");
-    this.#shown = new StreamingMarkdown(this.#prose);
+    this.#prepare();
     this.#onChange = onChange;
     this.#onEnd = onEnd;
     document.addEventListener("card-shown", this.#placed);
     this.#leave = live.follow("message", Number(element.dataset.id), (frame) => this.#receive(frame));
+  }
+
+  async #prepare() {
+    const { StreamingMarkdown } = await import("./markdown.js");
+    this.#shown = new StreamingMarkdown(this.#prose);
+    this.#shown.cite(this.#sources);
+    this.#shown.update(this.#text.text); // even if it has ended: the final message may be long in coming
+    this.#onChange();
   }
 
   get element() {
@@ -53,9 +64,14 @@ export class LiveAnswer {
     if (frame.type === "text") this.#grow(this.#text, frame);
     else if (frame.type === "thinking") this.#grow(this.#thinking, frame);
     else if (frame.type === "status") this.#showState(frame);
-    else if (frame.type === "sources") this.#shown.cite(frame.sources);
+    else if (frame.type === "sources") this.#cite(frame.sources);
     else if (frame.type === "notice") this.#showNotice(frame);
     else if (frame.type === "end" || frame.type === "error") this.#finish();
+  }
+
+  #cite(sources) {
+    this.#sources = sources;
+    this.#shown?.cite(sources);
   }
 
   #grow(growing, frame) {
@@ -64,7 +80,7 @@ export class LiveAnswer {
       live.replay("message", Number(this.#element.dataset.id));
       return;
     }
-    if (outcome === "rewound" && growing === this.#text) this.#shown = this.#shown.anew();
+    if (outcome === "rewound" && growing === this.#text) this.#shown = this.#shown?.anew() ?? null;
     if (frame.text) this.#stateLine?.show(growing === this.#text ? "streaming" : "thinking", {}, beginning(frame));
     this.#frame ||= requestAnimationFrame((now) => this.#paintInTime(now));
   }
@@ -83,7 +99,7 @@ export class LiveAnswer {
   #paint() {
     this.#frame = 0;
     if (this.#ended) return;
-    this.#shown.update(this.#text.text);
+    this.#shown?.update(this.#text.text);
     if (this.#thinking.text) {
       this.#element.querySelector(".fold").hidden = false;
       this.#element.querySelector(".thoughts").textContent = this.#thinking.text;

@@ -1,5 +1,7 @@
 // Markdown while it is written: the same grammar as the server's, sanitised, and only the block that is still
 // open is rendered again each frame. The server's HTML replaces all of it at the end.
+import "../vendor/dompurify-3.4.18/purify.min.js";
+import "../vendor/markdown-it-14.3.3/markdown-it.min.js";
 import { dressCode } from "./code-blocks.js";
 import { speakDialect } from "./dialect.js";
 import { typeset } from "./formulas.js";

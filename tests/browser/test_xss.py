@@ -29,12 +29,12 @@ PROVOKE = """() => {
       node.dispatchEvent(new Event(name));
     }
   }
-  const local = /^[#?]|^data:image/;
-  const safe = /^(https?:|mailto:|#fn-|\\/)/i;
-  return [...document.querySelectorAll("a[href], [src], form[action], [formaction], [srcdoc], [style*=url]")]
-    .filter(node => !node.closest(".katex"))
-    .map(node => node.getAttribute("href") ?? node.getAttribute("src") ?? node.getAttribute("action"))
-    .filter(address => address && !safe.test(address) && !local.test(address));
+  const safe = /^(https?:|mailto:|#|\\?|\\/(?![\\/\\\\]))/i;
+  const names = ["href", "xlink:href", "src", "srcdoc", "action", "formaction", "poster", "data"];
+  return [...document.querySelectorAll("body *")].flatMap(node => names
+    .map(name => node.getAttribute(name) ?? "")
+    .filter(address => address && !safe.test(address))
+    .filter(address => !(node.localName === "img" && address.startsWith("data:image/"))));
 }"""
 FORGED = """() => {
   const prose = [...document.querySelectorAll(".prose, #chat-title, .chat-row, .who, .sources, .thoughts")];
@@ -179,18 +179,27 @@ def test_what_is_searched_for_runs_nothing(wired: Wired, chats: list[int], query
 
 
 def test_no_import_brings_anything_that_runs(wired: Wired, chats: list[int], tmp_path: Path) -> None:
-    exported = wired.page.request.get(f"{wired.visit.url}/chats/{chats[0]}/export/?format=json")
-    path = tmp_path / "<img src=x onerror=tripped()>.json"
-    if exported.ok:
-        path.write_bytes(exported.body())
-    else:
-        path.write_text('{"chats": "<script>tripped()</script>"}')
-        wired.visit.expect_trouble("400")
+    exported = wired.page.request.get(f"{wired.visit.url}/chats/{chats[0]}/export/?format=json").json()
+    wired.visit.expect_trouble("400")  # a source may only lead to the web
+    bring(wired, exported, tmp_path)
+    expect(wired.page.locator("main")).to_contain_text("sources[0].url")
+    wired.check()
+    for message in exported["chats"][0]["messages"]:
+        message["sources"] = message["sources"][1:]
+    bring(wired, exported, tmp_path)
+    wired.page.wait_for_url("**/chats/*/")
+    expect(wired.page.locator("chat-message").last).to_be_attached()
+    wired.check()
+
+
+def bring(wired: Wired, exported: object, folder: Path) -> None:
+    """Import a file with a name that is hostile, too."""
+    path = folder / "<img src=x onerror=tripped()>.json"
+    path.write_text(json.dumps(exported))
     wired.visit.open("/chats/export/")
     wired.page.get_by_label("File").set_input_files(path)
     wired.page.get_by_role("button", name="Import").click()
     wired.page.wait_for_load_state()
-    wired.check()
 
 
 def test_the_tripwire_is_tight(wired: Wired) -> None:
@@ -204,3 +213,31 @@ def test_the_tripwire_is_tight(wired: Wired) -> None:
     }""")
     assert wired.page.evaluate("trips") == ["alert", "tripped"]
     assert len(wired.page.evaluate(FORGED)) == 1
+
+
+LEADING = [
+    "javascript:x",
+    "data:image/svg+xml,<svg>",
+    "//evil.example/x",
+    "/\\evil.example",
+    "\x01javascript:x",
+]
+
+
+def test_the_tripwire_sees_where_any_link_leads_in_formulas_too(wired: Wired) -> None:
+    wired.visit.open()
+    assert wired.page.evaluate(PROVOKE) == []
+    wired.page.evaluate(
+        """addresses => {
+      const formula = document.createElement("p");
+      formula.className = "katex";
+      for (const address of [...addresses, "https://a.example", "/chats/", "#fn-m1-1"]) {
+        const link = document.createElement("a");
+        link.setAttribute("href", address);
+        formula.append(link);
+      }
+      document.body.append(formula);
+    }""",
+        LEADING,
+    )
+    assert wired.page.evaluate(PROVOKE) == LEADING

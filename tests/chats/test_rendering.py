@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -105,6 +106,49 @@ def test_markdown_becomes_html(markdown: str, html: str) -> None:
     assert rendering.render(markdown).strip() == html
 
 
+@pytest.mark.parametrize(
+    ("markdown", "formulas"),
+    [
+        ("$x_1$ and \\(y\\)", ["$x_1$", "\\(y\\)"]),
+        ("$5 and $10, 5$ и 10$, $5-$10, US$5 for 3$", []),
+        ("$HOME/bin:$PATH and `$x$`", []),
+        ("$$\na\n+ b\n$$", ["$$\na\n+ b\n$$"]),
+        ("text\n\\[ a<b \\]\ntext", ["\\[ a<b \\]"]),
+        ("$$\na\n\nb\n$$", []),
+        ("\\$x$ and $ x $ and $x", []),
+        ("```\n$$x$$\n```", []),
+    ],
+)
+def test_formulas_are_told_from_prices(markdown: str, formulas: list[str]) -> None:
+    found = re.findall(r'<(?:span|div) class="math(?: display)?">([^<]*)</', rendering.render(markdown))
+    assert [unescape(formula) for formula in found] == formulas
+
+
+def test_a_formula_that_the_text_ends_in_is_shown_as_written() -> None:
+    assert rendering.render("$$\na_b_c\n- d") == '<div class="math-open">$$\na_b_c\n- d</div>\n'
+
+
+def test_footnotes_of_two_messages_differ() -> None:
+    html = rendering.render("a[^1] [^x]\n\n[^1]: note\n\n    more", prefix="m7")
+    assert '<a href="#fn-m7-1" rel="noopener noreferrer nofollow">1</a>' in html
+    assert '<div class="footnote" id="fn-m7-1"><span class="footnote-label">1</span>' in html
+    assert "[^x]" in html
+    assert "<p>more</p>" in html
+
+
+def test_tasks_are_signs_and_no_controls() -> None:
+    html = rendering.render("- [ ] a\n- [x] **b**\n- [y] c\n\n[x] d")
+    assert '<li><span class="task">☐</span> a</li>' in html
+    assert '<li><span class="task done">☑</span> <strong>b</strong></li>' in html
+    assert "<li>[y] c</li>" in html
+    assert "<p>[x] d</p>" in html
+
+
+@pytest.mark.parametrize("address", ["/setup/", "chats/1/delete/", "#m5", "//a.example", "ftp://a.example"])
+def test_a_model_leads_nobody_to_places_of_this_app(address: str) -> None:
+    assert "href" not in rendering.render(f"[x]({address})")
+
+
 def test_a_code_block_names_its_language_and_has_colours() -> None:
     html = rendering.render("```Python title=x\ndef f():\n    return 1\n```")
     assert '<pre class="code" data-language="python"><code>' in html
@@ -157,7 +201,10 @@ def test_a_table_is_a_table() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("letter", ["*", "_", "[", "(", "`", ">", "- ", "~", "|", "<", "!["])
+@pytest.mark.parametrize(
+    "letter",
+    ["*", "_", "[", "(", "`", ">", "- ", "~", "|", "<", "![", "$", "$a", "\\(", "\\[", "[^1]:", "[^1]"],
+)
 def test_a_model_that_repeats_itself_is_rendered_soon(letter: str) -> None:
     assert_is_harmless(rendering.render(letter * 3000))
 
