@@ -12,6 +12,7 @@ from chats.models import Chat, ChatQuerySet
 
 FIRST = 60  # chats that a page begins with
 MOST = 600  # that a list which is fetched anew keeps at most
+NOT_LISTED = ("draft", "system_prompt", "options")  # as long as people like, and no row shows them
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Window:
 def sidebar(user: Any, *, rows: int = FIRST) -> Window:
     """Return the pinned chats and the newest `rows` of the others, in three queries at most."""
     listed = Chat.objects.visible_to(user).in_list()
-    pinned = list(listed.exclude(pinned_at=None).recent().order_by("-pinned_at", "-pk"))
+    pinned = list(listed.exclude(pinned_at=None).recent().defer(*NOT_LISTED).order_by("-pinned_at", "-pk"))
     others = window(listed.filter(pinned_at=None), rows=max(FIRST, min(rows, MOST)))
     return Window(pinned + others.chats, others.after)
 
@@ -37,7 +38,7 @@ def more(user: Any, after: str) -> Window:
 
 def window(chats: ChatQuerySet, *, after: str = "", rows: int = FIRST) -> Window:
     """Return `rows` chats from the place `after` on, newest first."""
-    found = list(_after(chats.recent(), after)[: rows + 1])
+    found = list(_after(chats.recent().defer(*NOT_LISTED), after)[: rows + 1])
     last = found[rows - 1] if len(found) > rows else None
     return Window(found[:rows], f"{last.updated_at.timestamp():.6f}-{last.pk}" if last else "")
 

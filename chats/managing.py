@@ -53,9 +53,12 @@ def delete_chats(user: Any, chat_ids: Sequence[int]) -> int:
 
 def restore_chats(user: Any, chat_ids: Sequence[int]) -> int:
     """Bring deleted chats back; returns how many."""
-    count = Chat.objects.deleted_by(user).filter(pk__in=chat_ids).update(deleted_at=None)
+    back = list(Chat.objects.deleted_by(user).filter(pk__in=chat_ids).values_list("pk", flat=True))
+    Chat.objects.filter(pk__in=back).update(deleted_at=None)
+    for chat_id in back:
+        tell_user(user.pk, "restored", chat=chat_id)
     tell_user(user.pk, "chats")
-    return count
+    return len(back)
 
 
 def save_draft(chat: Chat, *, draft: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from chats import managing
 from chats.models import Chat, Message
 from imaging.models import ImageJob
 from live.events import tell_user
@@ -46,8 +47,16 @@ def end_job(
         finished_at=now,
     )
     Chat.objects.filter(pk=job.chat_id).update(updated_at=now)
-    tell_user(job.user_id, "chats")
+    _tell(job, status)
     return True
+
+
+def _tell(job: ImageJob, status: ImageJob.Status) -> None:
+    """Say that the list has changed; what ends by itself is news, what is called off is none."""
+    if status != ImageJob.Status.CANCELLED:
+        managing.tell_ended(job.message, MESSAGES[status].value)
+    else:
+        tell_user(job.user_id, "chats")
 
 
 def as_words(job: ImageJob) -> str:

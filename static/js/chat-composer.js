@@ -81,9 +81,15 @@ class ChatComposer extends HTMLElement {
   #recallDraft() {
     const typed = recall(this.#draft);
     const saved = recall(`${this.#draft}:saved`);
-    if (typed === saved && this.dataset.chat) keep(this.#draft, this.text.value);
+    if (typed === saved && this.dataset.chat) this.#takeOver(this.text.value);
     else this.text.value = typed;
     if (typed !== saved) this.#saveSoon();
+  }
+
+  /** What the server has is what it had last from here, too: only what is typed from now on goes before it. */
+  #takeOver(draft) {
+    keep(this.#draft, draft);
+    keep(`${this.#draft}:saved`, draft);
   }
 
   /** Switches stay as this browser had them last. */

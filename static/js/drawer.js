@@ -1,4 +1,6 @@
 // On a phone the sidebar is a drawer. Without scripts it opens by its anchor alone.
+import { DrawerSwipe } from "./drawer-swipe.js";
+
 export class Drawer {
   constructor() {
     this.side = document.getElementById("side");
@@ -8,11 +10,12 @@ export class Drawer {
     this.opener.setAttribute("role", "button");
     this.opener.setAttribute("aria-expanded", "false");
     this.opener.setAttribute("aria-controls", "side");
-    this.opener.addEventListener("click", (event) => this.#open(event));
-    this.opener.addEventListener("keydown", (event) => event.key === " " && this.#open(event));
+    this.opener.addEventListener("click", (event) => this.#openBy(event));
+    this.opener.addEventListener("keydown", (event) => event.key === " " && this.#openBy(event));
     this.side.querySelector(".close-button").addEventListener("click", (event) => this.#closeBy(event));
     this.curtain.addEventListener("click", (event) => this.#closeBy(event));
     matchMedia("(min-width: 761px)").addEventListener("change", () => this.close());
+    new DrawerSwipe(this);
   }
 
   get isOpen() {
@@ -28,13 +31,17 @@ export class Drawer {
     this.opener.focus();
   }
 
-  #open(event) {
-    event.preventDefault();
+  open() {
     this.side.classList.add("open");
     this.curtain.hidden = false;
     this.main.inert = true;
     this.opener.setAttribute("aria-expanded", "true");
     this.side.querySelector(".close-button").focus();
+  }
+
+  #openBy(event) {
+    event.preventDefault();
+    this.open();
   }
 
   #closeBy(event) {

@@ -25,6 +25,7 @@ function receive(frame) {
   if (frame.type === "answer" && here) log.catchUp(frame);
   if (frame.type === "thread" && here) log.sync();
   if (frame.type === "deleted" && here) tellDeleted(frame);
+  if (frame.type === "restored" && here) document.getElementById("main").classList.remove("gone");
 }
 
 function showTitle({ title }) {

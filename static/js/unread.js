@@ -11,6 +11,7 @@ export class Unread {
   constructor() {
     document.addEventListener("visibilitychange", () => this.#looked());
     document.addEventListener("list-changed", () => this.#sign());
+    this.#unseen = this.#log?.hasAttribute("data-unread") ?? false; // it may stand far down the list, or not in it
     this.#looked();
   }
 

@@ -151,6 +151,18 @@ def test_a_draft_is_there_on_the_next_device_and_gone_once_it_is_sent(alice: Use
 
 
 @pytest.mark.django_db(transaction=True)
+def test_open_pages_hear_of_a_chat_that_goes_and_comes_back_and_only_its_owner_brings_it(
+    alice: User, bob: User
+) -> None:
+    chat = answered_chat(alice)
+    managing.delete_chats(alice, [chat.pk])
+    assert managing.restore_chats(bob, [chat.pk]) == 0
+    assert managing.restore_chats(alice, [chat.pk]) == 1
+    assert [type_ for type_ in events(alice) if type_ in ("deleted", "restored")] == ["deleted", "restored"]
+    assert "restored" not in events(bob)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_answer_that_ends_is_unread_until_somebody_looks(desk: Desk, alice: User, client: Client) -> None:
     chat = desk.ask(alice).chat
     assert Chat.objects.get(pk=chat.pk).unread

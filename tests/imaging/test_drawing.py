@@ -54,6 +54,14 @@ def sampler(graph: dict[str, Any]) -> dict[str, Any]:
 # --- What is drawn --------------------------------------------------------------------------------
 
 
+def test_a_finished_picture_is_news_and_one_that_was_called_off_is_none(studio: Studio, alice: User) -> None:
+    drawn = studio.drawn(alice)
+    assert fresh(drawn).chat.unread
+    called_off = studio.order(alice)
+    ordering.cancel_job(called_off)
+    assert not fresh(called_off).chat.unread
+
+
 def test_the_graph_has_the_prompt_the_settings_and_the_seed(studio: Studio, alice: User) -> None:
     job = studio.drawn(alice, seed=2**64 - 1)
     (graph,) = graphs(studio)
