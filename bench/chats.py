@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 
+from bench import chats_stream
 from bench.processes import ROOT
 from tests.processes import App, Person, running_app
 
@@ -181,7 +182,8 @@ def main() -> None:
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(table + "\n", encoding="utf-8")
-    print(table)
+    print(table + "\n")
+    chats_stream.main()
 
 
 if __name__ == "__main__":
