@@ -102,7 +102,9 @@ def _read(entry: dict[str, Any]) -> Result | None:
 
 
 def is_web(url: str) -> bool:
-    """Whether an address may be a link: http or https, with a host, and no longer than one can be."""
+    """Whether an address may be a link: http or https, a host, one line, and no longer than one can be."""
+    if " " in url or not url.isprintable():  # urlsplit drops line ends unseen
+        return False
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) < 2000

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -37,6 +38,7 @@ SHARE = 4  # at most a quarter of the window
 MOST_TOKENS = 3000  # and no more than this: more pages confuse more than they help
 LEAST_TOKENS = 40  # of a page; a shorter piece says nothing
 CACHED = 86_400  # seconds
+LONGEST = 20.0  # seconds of one search: the library's timeout begins anew with each byte
 LOOK_EVERY = 0.1  # seconds between two looks whether the answer is still wanted
 
 HEAD = (
@@ -71,15 +73,31 @@ def search_for(
         asked = _queries(plan, mode, complete)
         if not asked:
             return Searched()
-        connection.close()
-        found = [_results(find.search, query, user_id=user_id, wanted=wanted) for query in asked]
     except SearchError as error:
         return Searched(queries=asked, notice=error.code)
-    results = _best(found)
+    found, failed = _find(find.search, asked, user_id=user_id, wanted=wanted)
+    results = _best(list(found.values()))
     if not results:
-        return Searched(queries=asked, notice="no_results")
+        return Searched(queries=asked, notice=failed or "no_results")
     shown = _fitting(results, plan)
-    return Searched(_block(shown, asked), _sources(shown), asked)
+    answered = list(found)
+    return Searched(_block(shown, answered), _sources(shown), answered)
+
+
+def _find(
+    search: Callable[..., list[Result]], asked: list[str], *, user_id: int, wanted: Callable[[], bool]
+) -> tuple[dict[str, list[Result]], str]:
+    """Return the pages by query, and the code of the failure that ended it: what was found before counts.
+
+    Raises HungUpError.
+    """
+    found: dict[str, list[Result]] = {}
+    for query in asked:
+        try:
+            found[query] = _results(search, query, user_id=user_id, wanted=wanted)
+        except SearchError as error:
+            return found, error.code
+    return found, ""
 
 
 def _queries(plan: Plan, mode: str, complete: Complete) -> list[str]:
@@ -109,6 +127,7 @@ def _results(
         return kept
     if _spent():
         raise SearchError("budget")
+    connection.close()  # none is held while others are waited for
     found = _while_wanted(lambda: search(query, most=MOST_RESULTS), wanted)
     Usage.objects.create(user_id=user_id, kind=KIND, amount=1)
     connection.close()
@@ -117,7 +136,10 @@ def _results(
 
 
 def _while_wanted(search: Callable[[], list[Result]], wanted: Callable[[], bool]) -> list[Result]:
-    """Return what `search` finds; who stops the answer meanwhile does not wait for it. Raises SearchError."""
+    """Return what `search` finds; who stops the answer meanwhile does not wait for it.
+
+    Raises SearchError, HungUpError.
+    """
     outcome: list[list[Result] | BaseException] = []
     over = threading.Event()
 
@@ -129,9 +151,12 @@ def _while_wanted(search: Callable[[], list[Result]], wanted: Callable[[], bool]
         over.set()
 
     threading.Thread(target=run, name="websearch", daemon=True).start()
+    until = time.monotonic() + LONGEST
     while not over.wait(LOOK_EVERY):
         if not wanted():
             raise HungUpError
+        if time.monotonic() > until:
+            raise SearchError("timeout")
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return outcome[0]
@@ -189,7 +214,7 @@ def _cut(text: str, most: int) -> str:
 
 def _block(results: list[Result], asked: list[str]) -> str:
     lines = [
-        f"[{number}] {_harmless(result.title)}\n{result.url}\n{_harmless(result.text)}\n"
+        f"[{number}] {_harmless(result.title)}\n{_harmless(result.url)}\n{_harmless(result.text)}\n"
         for number, result in enumerate(results, 1)
     ]
     head = HEAD.format(today=_today().isoformat(), queries="; ".join(asked))
