@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 from django.test import Client, override_settings
 
@@ -48,6 +49,12 @@ def worker(desk: Desk) -> Iterator[None]:
 def search(client: Client, path: str = "/api/chat/search", **body: Any) -> Any:
     wanted = {"content": "How far is the Moon?", "model": MODEL, **body}
     return client.post(path, wanted, content_type="application/json")
+
+
+async def read(told: Any) -> str:
+    """Return a stream whole."""
+    pieces = [piece async for piece in told.streaming_content]
+    return b"".join(pieces).decode()
 
 
 @pytest.mark.parametrize("path", ["/api/chat/search", "/api/chat/search/"])
@@ -99,7 +106,12 @@ def test_a_question_that_is_none_is_refused(alice: User, client: Client, content
 def test_with_stream_the_answer_comes_as_it_is_written(
     desk: Desk, web: ScriptedTavily, alice: User, client: Client
 ) -> None:
+    desk.ollama.default = Script(tokens=["384,400 km [1]."])
     client.force_login(alice)
     told = search(client, stream=True)
     assert told.status_code == 200
     assert told["Content-Type"].startswith("text/event-stream")
+    desk.work()
+    stream = async_to_sync(read)(told)
+    places = [stream.index(word) for word in ('"searching"', "https://moon.example/", "384,400 km [1]")]
+    assert places == sorted(places)
