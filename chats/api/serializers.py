@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from chats.attachments import Picture
@@ -56,6 +58,17 @@ class ChatWithMessagesSerializer(ChatSerializer):
         fields = (*ChatSerializer.Meta.fields, "messages")  # type: ignore[assignment]
 
 
+class SearchField(serializers.ChoiceField):
+    """Whether to search the web first: true or "on", false or "", "auto" lets the model decide."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(["", "on", "auto"], **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return "", "on" or "auto"."""
+        return {True: "on", False: ""}[data] if isinstance(data, bool) else super().to_internal_value(data)
+
+
 class SendSerializer(serializers.Serializer[object]):
     """A message to send. `stream` false answers at once; the answer is then read from the chat.
 
@@ -67,11 +80,7 @@ class SendSerializer(serializers.Serializer[object]):
         child=serializers.IntegerField(min_value=1), required=False, default=list, max_length=MOST_PICTURES
     )
     model = serializers.CharField(required=False, allow_blank=True, max_length=190, default="")
-    search = serializers.ChoiceField(
-        choices=[("", "no"), ("on", "search first"), ("auto", "the model decides")],
-        required=False,
-        default="",
-    )
+    search = SearchField(required=False, default="")
     stream = serializers.BooleanField(required=False, default=True)
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 

@@ -270,10 +270,13 @@ def test_stopping_does_not_wait_for_the_search(desk: Desk, web: ScriptedTavily, 
     assert Message.objects.get(pk=sent.answer.pk).status == "stopped"
 
 
-def test_the_api_takes_the_wish(desk: Desk, web: ScriptedTavily, alice: User, client: Client) -> None:
+@pytest.mark.parametrize("wish", [True, "on"])
+def test_the_api_takes_the_wish(
+    desk: Desk, web: ScriptedTavily, alice: User, client: Client, wish: bool | str
+) -> None:
     client.force_login(alice)
     chat = Chat.objects.create(user=alice, updated_at=timezone.now())
-    body = {"content": "How far?", "search": "on", "stream": False, "model": MODEL}
+    body = {"content": "How far?", "search": wish, "stream": False, "model": MODEL}
     client.post(f"/api/chats/{chat.pk}/messages", body, content_type="application/json")
     desk.work()
     told = client.get(f"/api/chats/{chat.pk}").json()["messages"][-1]
