@@ -2,16 +2,24 @@
 const TYPING = "input, textarea, select, [contenteditable]";
 
 export function wireHelp() {
-  const sheet = document.getElementById("help");
   document.addEventListener("keydown", (event) => {
-    if (event.key === "?" && !event.ctrlKey && !event.metaKey && !event.target.closest(TYPING)) sheet?.showModal();
+    if (event.key === "?" && !event.ctrlKey && !event.metaKey && !event.target.closest(TYPING)) show();
     if (event.altKey && ["ArrowUp", "ArrowDown"].includes(event.key)) step(event);
     if (event.key === "Escape" && event.shiftKey) document.getElementById("content")?.focus();
   });
   document.addEventListener("click", ({ target }) => {
-    if (target.closest("[data-help]")) sheet?.showModal();
-    else if (target === sheet) sheet.close();
+    if (target.closest("[data-help]")) show();
+    else if (target.id === "help") target.close();
   });
+}
+
+function show() {
+  if (document.querySelector("dialog[open]")) return;
+  const sheet = document.getElementById("help-sheet")?.content.querySelector("dialog").cloneNode(true);
+  if (!sheet) return;
+  sheet.addEventListener("close", () => sheet.remove());
+  document.body.append(sheet);
+  sheet.showModal();
 }
 
 /** Opens the chat above or below the open one in the list. */
