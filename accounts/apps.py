@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = _("People")
+
+    def ready(self) -> None:
+        from accounts import rights
+
+        # Permissions are made after a migration, so the groups that hold them are too.
+        post_migrate.connect(rights.create_groups, sender=self, dispatch_uid="groups of the roles")

@@ -23,7 +23,7 @@ def register_user(
     password: str,
     email: str | None = None,
     name: str = "",
-    role: str = Role.MEMBER,
+    role: str = Role.USER,
 ) -> User:
     """Return a new saved user. Raises AppError invalid with a sentence for each field that cannot stay."""
     folded = fold_username(username)

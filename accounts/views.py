@@ -17,7 +17,7 @@ from accounts.errors import AppError, Code
 from accounts.forms import NewPasswordForm, SetupForm, show_errors
 from accounts.models import Language, LinkPurpose, User
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.backends.Backend"
 YEAR = 365 * 24 * 3600
 
 

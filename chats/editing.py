@@ -43,9 +43,9 @@ def resend_message(
     if message.is_answer:
         raise AppError(_("Only a message of your own can be sent again."), code=Code.INVALID)
     content = sending.checked(content)
-    sending.refuse_while_draining()
     if client_id and (before := sending.sent_before(message.author, client_id)):
         return before
+    sending.admit(message.author)
     last = message.children.filter(role=Message.Role.ASSISTANT).order_by("pk").last()
     wish = sending.Wish(model_name, last.search.get("mode", "") if last else "")
     try:

@@ -12,7 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import limits, rights
 from accounts.errors import AppError, Code
+from accounts.models import Verb
 from chats import attachments, seeing, stopping
 from chats.models import Chat, Message
 from gpu import arbiter, snapshot
@@ -68,9 +70,9 @@ def send_message(
     The same `client_id` again returns what the first call made. Raises AppError (invalid, busy).
     """
     content = checked(content, beside=pictures)
-    refuse_while_draining()
     if client_id and (before := sent_before(author, client_id)):
         return before
+    admit(author, search=search)
     if pictures:
         refuse_blind(chat, model_name)
     wish = Wish(model_name, search, tuple(pictures))
@@ -105,8 +107,12 @@ def checked(content: str, *, beside: Sequence[int] = ()) -> str:
     return content
 
 
-def refuse_while_draining() -> None:
-    """Raise AppError draining while an admin lets the card run empty."""
+def admit(author: Any, *, search: str = "") -> None:
+    """Raise AppError unless the person may have an answer now: forbidden, limit, draining."""
+    rights.check(author, Verb.CHAT)
+    if search == "on":
+        rights.check(author, Verb.SEARCH_WEB)
+    limits.check(author, limits.GPU)
     if arbiter.is_draining():
         raise AppError(code=Code.DRAINING, retry_after=DRAINING_RETRY)
 
@@ -171,7 +177,7 @@ def queue(answer: Message) -> None:
 
 def try_again(answer: Message, *, model_name: str = "") -> Sent:
     """Ask for another answer beside this one. Raises AppError busy."""
-    refuse_while_draining()
+    admit(answer.chat.user)
     chat, message = answer.chat, answer.parent
     if message is None:
         raise AppError(_("There is no such message."), code=Code.NOT_FOUND)
@@ -187,7 +193,7 @@ def continue_answer(answer: Message) -> Message:
     """Have the model go on where the answer ends. Raises AppError (busy, stale)."""
     if not answer.can_continue:
         raise AppError(_("This answer has nothing to continue."), code=Code.STALE)
-    refuse_while_draining()
+    admit(answer.chat.user)
     requeue(answer)
     return answer
 

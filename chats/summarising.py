@@ -32,7 +32,7 @@ INSTRUCTION = (
 
 def summarise_chat(chat: Chat) -> Message:
     """Ask for a summary of all but the newest turns. Raises AppError (invalid, busy)."""
-    sending.refuse_while_draining()
+    sending.admit(chat.user)
     thread = read_thread(chat)
     seen = snapshot.read()
     name = chat.model_name or model_for(CHAT, seen)
@@ -84,7 +84,7 @@ def _insert(chat: Chat, last: Message, model_name: str) -> Message:
 
 def summarise_again(summary: Message) -> Message:
     """Have a summary written anew, in the same place. Raises AppError (busy, draining)."""
-    sending.refuse_while_draining()
+    sending.admit(summary.chat.user)
     sending.requeue(summary, content="", thinking="", numbers={}, edited_at=None)
     return summary
 

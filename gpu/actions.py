@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts import rights
 from accounts.errors import AppError, Code
-from accounts.models import Role
+from accounts.models import Verb
 from gpu.arbiter import COMFYUI, OLLAMA, read, transact
 from gpu.arbiter.state import FREED, NOBODY
 from live.redis import RedisError
@@ -35,8 +36,7 @@ def borrow_card(user: Any, *, minutes: Any, service: str = "none") -> None:
 
     What runs ends first; chats and pictures wait. Raises AppError.
     """
-    if user.role == Role.CHILD:
-        raise AppError(_("Ask an adult to borrow the card."), code=Code.FORBIDDEN)
+    rights.check(user, Verb.BORROW_CARD)
     if service not in BORROWED_FOR:
         raise AppError(_("The card is borrowed for nothing of ours, or for ComfyUI."), code=Code.INVALID)
     ms = _minutes(minutes) * 60_000

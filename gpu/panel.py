@@ -9,7 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from accounts.models import Role
+from accounts import rights
+from accounts.models import Verb
 from gpu import sentences, status
 from live.redis import RedisError
 
@@ -111,7 +112,7 @@ def panel(user: Any) -> dict[str, Any]:
         "loaded": [_loaded(model) for model in card["loaded"]],
         "held": _held(memory),
         "entries": _diary(),
-        "may_borrow": user.role != Role.CHILD,
+        "may_borrow": rights.may(user, Verb.BORROW_CARD),
         "borrow_minutes": (15, 30, 60, 120),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts import limits
 from chats import managing
 from chats.models import Chat, Message
 from imaging.models import ImageJob
@@ -47,8 +48,15 @@ def end_job(
         finished_at=now,
     )
     Chat.objects.filter(pk=job.chat_id).update(updated_at=now)
+    _give_back_what_was_not_drawn(job)
     _tell(job, status)
     return True
+
+
+def _give_back_what_was_not_drawn(job: ImageJob) -> None:
+    missing = job.variants - job.images.finished().count()
+    if missing > 0:
+        limits.note(job.user_id, limits.PICTURES, -missing)
 
 
 def _tell(job: ImageJob, status: ImageJob.Status) -> None:

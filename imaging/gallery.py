@@ -105,6 +105,11 @@ def usage(user: Any) -> Usage:
     return Usage(pictures, here, all_pictures - pictures, everything - here)
 
 
+def bytes_kept(user: Any) -> int:
+    """Return what all of a person's pictures and uploads take, the bin included."""
+    return _bytes_of(GeneratedImage.objects.filter(job__user=user), SourcePicture.objects.filter(user=user))
+
+
 def _bytes_of(*rows: QuerySet[Any]) -> int:
     wanted = Q()
     for some in rows:

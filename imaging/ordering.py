@@ -11,7 +11,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import limits, rights
 from accounts.errors import AppError, Code
+from accounts.models import Verb
 from chats.models import Chat, Message
 from chats.sending import title_from
 from gpu import arbiter, snapshot
@@ -246,10 +248,13 @@ def restore_job(job: ImageJob) -> None:
 
 
 def _place(user: Any, chat: Chat | None, order: orders.Order, client_id: UUID | None) -> ImageJob:
-    if arbiter.is_draining():
-        raise AppError(code=Code.DRAINING)
     if client_id and (before := _ordered_before(user, client_id)):
         return before
+    rights.check(user, Verb.DRAW)
+    limits.check(user, limits.GPU, limits.STORAGE)
+    limits.check(user, limits.PICTURES, more=order.variants)
+    if arbiter.is_draining():
+        raise AppError(code=Code.DRAINING)
     try:
         return _store(user, chat, order, client_id)
     except IntegrityError:
@@ -291,6 +296,7 @@ def _store(user: Any, chat: Chat | None, order: orders.Order, client_id: UUID | 
     for name, value in _words_without_a_model(job).items():
         setattr(job, name, value)
     job.save()
+    limits.note(user.pk, limits.PICTURES, job.variants)
     tell_user(user.pk, "picture", chat=chat.pk, message=message.pk, job=job.pk)
     if job.status != Status.REVIEWING:
         _line_up(job)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import limits as quota
 from chats import uploads
 from chats.models import Chat, Message
 from chats.sending import title_from
@@ -30,6 +31,7 @@ def limits() -> uploads.Limits:
 
 def add_source(user: Any, data: bytes, name: str = "") -> SourcePicture:
     """Keep a picture for the user; the same one again is the same row. Raises AppError."""
+    quota.check(user, quota.STORAGE)
     clean = uploads.take_in(data, limits())
     with transaction.atomic():
         file = storage.save(clean.data)
@@ -43,6 +45,7 @@ def add_source(user: Any, data: bytes, name: str = "") -> SourcePicture:
 
 def add_to_chat(user: Any, chat: Chat | None, data: bytes, name: str = "") -> SourcePicture:
     """Keep a picture as a message of its own, in a chat or in a new one. Raises AppError."""
+    quota.check(user, quota.STORAGE)
     clean = uploads.take_in(data, limits())
     name, now = _clean_name(name), timezone.now()
     with transaction.atomic():

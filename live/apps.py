@@ -12,6 +12,8 @@ class LiveConfig(AppConfig):
 
     def ready(self) -> None:
         """Let people follow their own events."""
+        from accounts import revoking
         from live import events
 
         events.register()
+        revoking.on_sign_out(events.close_sockets)

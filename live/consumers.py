@@ -10,9 +10,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from live import kinds, log
 from live.redis import RedisError
-from live.tail import BEGINNING, Following, Mailbox, tail
+from live.tail import BEGINNING, DOOR, SIGNED_OUT, Following, Mailbox, tail, watch_door
 
 NOT_SIGNED_IN = 4401
+ASK_AGAIN = 4403  # the rights have changed: whoever still has some connects anew
 MOST_FOLLOWED = 64  # streams a socket may follow
 
 
@@ -31,12 +32,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(NOT_SIGNED_IN)
             return
         self.mailbox = Mailbox()
+        self.door = await watch_door(self.mailbox, self.scope["user"].pk)
         self.relay = asyncio.create_task(self._relay())
 
     async def disconnect(self, code: int) -> None:
         """Let go of everything that was followed."""
         if self.relay:
             self.relay.cancel()
+            tail().leave(self.door)
         for following in self.followed.values():
             tail().leave(following)
 
@@ -107,7 +110,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _relay(self) -> None:
         while True:
             for frame in await self.mailbox.take():
-                await self.send(text_data=log.encode(frame))
+                if frame.get("kind") != DOOR:
+                    await self.send(text_data=log.encode(frame))
+                elif frame["type"] == SIGNED_OUT:
+                    await self.close(ASK_AGAIN)
+                    return
 
 
 def _parse(text: str | None) -> log.Frame:

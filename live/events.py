@@ -9,6 +9,7 @@ from django.db import transaction
 
 from live import kinds, log
 from live.redis import RedisError, client
+from live.tail import SIGNED_OUT
 
 logger = logging.getLogger(__name__)
 KEPT = 200  # entries; a page that missed more loads anew
@@ -35,3 +36,8 @@ def tell(kind: str, identity: object, type_: str, **data: Any) -> None:
         pipe.execute()
     except RedisError as error:
         logger.warning("an event could not be told: %s", error)
+
+
+def close_sockets(user_id: int) -> None:
+    """Have every web process close what a person has open."""
+    tell("user", user_id, SIGNED_OUT)

@@ -18,15 +18,17 @@ def respond(
     kind: str,
     identity: object,
     after: str,
+    user_id: int,
     opening: log.Frame | None = None,
     without: Collection[str] = (),
 ) -> Any:
-    """Return a response that streams one followed thing until it ends; leaving does not stop it.
+    """Return a response that streams one followed thing to `user_id` until it ends; leaving does not stop it.
 
     Frames of the types in `without` are left out.
     """
     response = StreamingHttpResponse(
-        _events(kind, identity, after, opening, without), content_type="text/event-stream; charset=utf-8"
+        _events(kind, identity, after, user_id, opening, without),
+        content_type="text/event-stream; charset=utf-8",
     )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -34,12 +36,18 @@ def respond(
 
 
 async def _events(
-    kind: str, identity: object, after: str, opening: log.Frame | None, without: Collection[str]
+    kind: str,
+    identity: object,
+    after: str,
+    user_id: int,
+    opening: log.Frame | None,
+    without: Collection[str],
 ) -> AsyncIterator[bytes]:
     if opening:
         yield _event(opening)
     stream = log.stream_key(kind, identity)
-    async for frame in follow(stream=stream, kind=kind, identity=identity, after=after or BEGINNING):
+    following = follow(stream=stream, kind=kind, identity=identity, after=after or BEGINNING, user_id=user_id)
+    async for frame in following:
         if not frame or frame["type"] not in without:
             yield _event(frame) if frame else SIGN_OF_LIFE
 

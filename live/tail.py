@@ -29,6 +29,8 @@ LONGEST_PAUSE = 0.1
 LONGEST_RETRY = 2.0
 REPLAY_WAITS = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)  # seconds between tries
 BEGINNING = "0"
+DOOR = "door"
+SIGNED_OUT = "signed_out"
 
 
 def order(seq: str) -> tuple[int, int]:
@@ -220,9 +222,23 @@ def tail() -> Tail:
     return _tails[loop]
 
 
-async def follow(*, stream: str, kind: str, identity: Any, after: str) -> AsyncIterator[log.Frame | None]:
-    """Yield a stream's frames until its end; None each 15 s of silence, for a sign of life."""
+async def watch_door(mailbox: Mailbox, user_id: int) -> Following:
+    """Hear, on the stream of a person's own events, that they were put out; its frames are of kind `door`."""
+    stream = log.stream_key("user", user_id)
+    return await tail().join(
+        mailbox, stream=stream, kind=DOOR, identity=user_id, after=BEGINNING, history=False
+    )
+
+
+async def follow(
+    *, stream: str, kind: str, identity: Any, after: str, user_id: int
+) -> AsyncIterator[log.Frame | None]:
+    """Yield a stream's frames until its end, or until the person who reads it is put out.
+
+    None each 15 s of silence, for a sign of life.
+    """
     reader, mailbox = tail(), Mailbox()
+    door = await watch_door(mailbox, user_id)
     following = await reader.join(mailbox, stream=stream, kind=kind, identity=identity, after=after)
     try:
         while True:
@@ -232,8 +248,13 @@ async def follow(*, stream: str, kind: str, identity: Any, after: str) -> AsyncI
                 yield None
                 continue
             for frame in frames:
+                if frame["kind"] == DOOR:
+                    if frame["type"] == SIGNED_OUT:
+                        return
+                    continue
                 yield frame
                 if frame["type"] == "end":
                     return
     finally:
         reader.leave(following)
+        reader.leave(door)

@@ -67,9 +67,17 @@ SECTIONS = (
             "SIGNUP_POLICY",
             "str",
             "",
-            "Who may sign up; empty: open on this computer alone, closed on the network.",
-            choices=("", "open", "closed"),
+            "Who may sign up; empty: open on this computer alone, on the network whoever has an invite.",
+            choices=("", "open", "approval", "invite", "closed"),
         ),
+        Name(
+            "ADMIN_MAY_READ_CHATS",
+            "bool",
+            False,
+            "Admins may read everybody's chats; everybody sees that it is so.",
+        ),
+        Name("CORS_ALLOWED_ORIGINS", "list", "", "Other sites whose pages may call the API; empty: none."),
+        Name("LOG_FORMAT", "str", "line", "How the log is written.", choices=("line", "json")),
         Name(
             "METRICS_TOKEN", "str", "", "Bearer token of /metrics; empty: this computer alone.", secret=True
         ),
@@ -194,6 +202,13 @@ SECTIONS = (
             "",
             "smtp://user:password@host:587 (smtps:// for TLS from the start).",
             secret=True,
+        ),
+        Name(
+            "EMAIL_VERIFICATION",
+            "str",
+            "none",
+            "Whether people confirm their address by mail: none, optional, mandatory.",
+            choices=("none", "optional", "mandatory"),
         ),
         Name("EMAIL_FROM", "str", "ollama-chat@localhost", "Sender of the app's mail."),
     ),

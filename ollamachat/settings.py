@@ -37,7 +37,9 @@ def _derived(purpose: str) -> str:
 PUBLIC_URL = ENV["PUBLIC_URL"]
 SECURE = PUBLIC_URL.startswith("https://")
 ON_LOOPBACK = ENV["HOST"] in {"127.0.0.1", "localhost", "::1"}
-SIGNUP_POLICY = ENV["SIGNUP_POLICY"] or ("open" if ON_LOOPBACK else "closed")
+SIGNUP_POLICY = ENV["SIGNUP_POLICY"] or ("open" if ON_LOOPBACK else "invite")
+ADMIN_MAY_READ_CHATS = ENV["ADMIN_MAY_READ_CHATS"]
+CORS_ALLOWED_ORIGINS = ENV["CORS_ALLOWED_ORIGINS"]
 _machine = socket.gethostname().lower()
 ALLOWED_HOSTS = [
     "localhost",
@@ -63,6 +65,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -88,6 +92,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.ErrorPageMiddleware",
 ]
 
@@ -267,7 +272,7 @@ IMAGE_MAX_SIZE_FOR_GENERATION = ENV["IMAGE_MAX_SIZE_FOR_GENERATION"]
 # --- Accounts ---------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -116,7 +116,7 @@ class App:
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 
-    def person(self, name: str, *, role: str = "member") -> Person:
+    def person(self, name: str, *, role: str = "user") -> Person:
         """Return somebody with an account."""
         code = PERSON.format(name=name, password=PASSWORD, role=role)
         told = self.manage("shell", "--no-imports", "-c", code).strip().splitlines()[-1]

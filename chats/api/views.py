@@ -152,7 +152,11 @@ def stream_answer(request: Request, answer_id: int, opening: dict[str, Any] | No
     """Return the answer\'s events from `Last-Event-ID` on."""
     after = request.headers.get("Last-Event-ID", "")
     response: HttpResponseBase = sse.respond(
-        kind="message", identity=answer_id, after=after if log.is_seq(after) else "", opening=opening
+        kind="message",
+        identity=answer_id,
+        after=after if log.is_seq(after) else "",
+        user_id=request.user.pk or 0,
+        opening=opening,
     )
     return response
 

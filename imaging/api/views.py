@@ -114,7 +114,9 @@ class GenerateStream(APIView):
         job, told = order(request)
         opening = {"kind": "job", "id": job.pk, "type": "job", "job_id": job.pk, "message_id": job.message_id}
         without = () if told["previews"] else PREVIEWS
-        return sse.respond(kind="job", identity=job.pk, after="", opening=opening, without=without)
+        return sse.respond(
+            kind="job", identity=job.pk, after="", user_id=job.user_id, opening=opening, without=without
+        )
 
 
 class Events(APIView):
@@ -133,7 +135,9 @@ class Events(APIView):
             )
         after = after if log.is_seq(after) else ""
         without = () if request.query_params.get("previews") in ("1", "true") else PREVIEWS
-        return sse.respond(kind="job", identity=job.pk, after=after, opening=opening, without=without)
+        return sse.respond(
+            kind="job", identity=job.pk, after=after, user_id=job.user_id, opening=opening, without=without
+        )
 
 
 class ApproveSerializer(serializers.Serializer[Any]):

@@ -90,13 +90,13 @@ def test_on_the_home_network_the_link_leads_to_this_machine(
 def test_the_admin_adds_a_child_without_an_address(admin_client: Client) -> None:
     form = {
         "username": "Миша",
-        "role": "child",
+        "role": "guest",
         "usable_password": "true",
         "password1": NEW,
         "password2": NEW,
     }
     assert admin_client.post(f"{PEOPLE}add/", form).status_code == 302
-    child = User.objects.get(role=Role.CHILD)
+    child = User.objects.get(role=Role.GUEST)
     assert (child.username, child.email, child.is_staff) == ("миша", None, False)
     assert child.check_password(NEW)
 
@@ -104,7 +104,7 @@ def test_the_admin_adds_a_child_without_an_address(admin_client: Client) -> None
 def test_a_name_that_is_taken_in_other_letters_is_refused(admin_client: Client, alice: User) -> None:
     form = {
         "username": "ALICE",
-        "role": "member",
+        "role": "user",
         "usable_password": "true",
         "password1": NEW,
         "password2": NEW,
@@ -125,7 +125,7 @@ def test_the_admin_makes_somebody_an_admin(admin_client: Client, alice: User) ->
     assert signed_in(User.objects.get(pk=alice.pk)).get("/admin/").status_code == 200
 
 
-@pytest.mark.parametrize("change", [{"role": "member"}, {"is_active": ""}])
+@pytest.mark.parametrize("change", [{"role": "user"}, {"is_active": ""}])
 def test_the_last_admin_stays_one(admin_client: Client, admin: User, change: dict[str, str]) -> None:
     response = admin_client.post(f"{PEOPLE}{admin.pk}/change/", form_of(admin, **change))
     assert "only admin" in response.content.decode()
@@ -134,7 +134,7 @@ def test_the_last_admin_stays_one(admin_client: Client, admin: User, change: dic
 
 def test_one_of_two_admins_may_go(admin_client: Client, admin: User) -> None:
     User.objects.create_superuser("second")
-    admin_client.post(f"{PEOPLE}{admin.pk}/change/", form_of(admin, role="member"))
+    admin_client.post(f"{PEOPLE}{admin.pk}/change/", form_of(admin, role="user"))
     assert User.objects.admins().get().username == "second"
 
 

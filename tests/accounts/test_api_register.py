@@ -25,7 +25,7 @@ def test_a_new_person_gets_tokens(client: Client, url: str) -> None:
     assert answer.status_code == 201
     user = User.objects.get()
     assert answer.json()["user"] == {
-        "id": user.pk, "username": "ann.bee", "email": "ann@example.org", "name": "Ann Bee", "role": "member",
+        "id": user.pk, "username": "ann.bee", "email": "ann@example.org", "name": "Ann Bee", "role": "user",
     }  # fmt: skip
     assert set(answer.json()) == {"access", "refresh", "user"}
     me = client.get("/api/auth/me", headers={"authorization": f"Bearer {answer.json()['access']}"})
@@ -41,7 +41,7 @@ def test_a_child_without_an_address_gets_in_by_a_user_name(client: Client) -> No
     answer = send(client, username="Миша", password=PASSWORD)
     assert answer.status_code == 201
     assert answer.json()["user"] == {
-        "id": User.objects.get().pk, "username": "миша", "email": None, "name": "Миша", "role": "member",
+        "id": User.objects.get().pk, "username": "миша", "email": None, "name": "Миша", "role": "user",
     }  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_each_field_says_what_is_wrong(client: Client, alice: User, body: dict[s
 
 def test_nobody_chooses_their_own_role(client: Client) -> None:
     send(client, username="ann", password=PASSWORD, role="admin", is_staff=True, is_superuser=True)
-    assert User.objects.get().role == Role.MEMBER
+    assert User.objects.get().role == Role.USER
 
 
 def test_a_closed_door_has_a_code_of_its_own(client: Client, settings: LazySettings) -> None:

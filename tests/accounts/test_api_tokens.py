@@ -33,7 +33,7 @@ def fresh(client: Client, refresh: Any) -> Any:
 def test_a_token_says_who_somebody_is(client: Client, alice: User, tokens: Tokens, url: str) -> None:
     answer = client.get(url, headers={"authorization": f"Bearer {tokens['access']}"})
     assert answer.json() == {
-        "id": alice.pk, "username": "alice", "email": "alice@example.org", "name": "Alice", "role": "member",
+        "id": alice.pk, "username": "alice", "email": "alice@example.org", "name": "Alice", "role": "user",
     }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def test_two_people_cannot_have_one_address_in_different_case() -> None:
         User.objects.create_user("b", "ANN@example.ORG")
 
 
-@pytest.mark.parametrize(("role", "rights"), [(Role.MEMBER, False), (Role.CHILD, False), (Role.ADMIN, True)])
+@pytest.mark.parametrize(("role", "rights"), [(Role.USER, False), (Role.GUEST, False), (Role.ADMIN, True)])
 def test_rights_follow_the_role(role: Role, rights: bool) -> None:
     user = User.objects.create_user("somebody", role=role)
     assert (user.is_admin, user.is_staff, user.is_superuser) == (rights, rights, rights)

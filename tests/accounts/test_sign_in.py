@@ -25,7 +25,7 @@ def test_a_person_signs_in_by_name_or_address(client: Client, alice: User, login
 
 
 def test_a_child_without_an_address_signs_in(client: Client) -> None:
-    child = User.objects.create_user("Миша", password=PASSWORD, role=Role.CHILD)
+    child = User.objects.create_user("Миша", password=PASSWORD, role=Role.GUEST)
     client.post(URL, {"login": "миша", "password": PASSWORD})
     assert somebody(client) == str(child.pk)
 

@@ -16,7 +16,7 @@ def test_a_new_person_is_in_at_once(client: Client) -> None:
     response = client.post(URL, {"username": "Маша", "password1": PASSWORD, "email": ""})
     assert (response.status_code, response["Location"]) == (302, "/")
     user = User.objects.get()
-    assert (user.username, user.name, user.email, user.role) == ("маша", "Маша", None, Role.MEMBER)
+    assert (user.username, user.name, user.email, user.role) == ("маша", "Маша", None, Role.USER)
     assert client.session["_auth_user_id"] == str(user.pk)
 
 
@@ -51,7 +51,7 @@ def test_each_field_says_what_is_wrong(client: Client, alice: User, sent: dict[s
 
 def test_nobody_chooses_their_own_role(client: Client) -> None:
     client.post(URL, {"username": "ann", "password1": PASSWORD, "role": "admin", "is_staff": "on"})
-    assert User.objects.get().role == Role.MEMBER
+    assert User.objects.get().role == Role.USER
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

@@ -15,7 +15,7 @@ TYPES = ["event: status", "event: preview", "event: image", "event: end"]
 
 
 async def events(without: tuple[str, ...]) -> list[str]:
-    response = sse.respond(kind="job", identity=7, after="", without=without)
+    response = sse.respond(kind="job", identity=7, after="", user_id=7, without=without)
     body = b"".join([part async for part in response.streaming_content])
     await close(tail())
     return [line for line in body.decode().splitlines() if line.startswith("event")]

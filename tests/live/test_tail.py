@@ -220,7 +220,9 @@ def test_following_ends_with_the_answer() -> None:
 
     async def heard() -> list[log.Frame | None]:
         stream = log.stream_key("message", 1)
-        found = [frame async for frame in follow(stream=stream, kind="message", identity=1, after="0")]
+        found = [
+            frame async for frame in follow(stream=stream, kind="message", identity=1, after="0", user_id=7)
+        ]
         await close(tail())
         return found
 

@@ -68,7 +68,7 @@ def test_a_value_is_read_as_its_kind(folder: Path, name: str, text: str, value: 
         ("OLLAMA_URL", "localhost:11434", "a whole address"),
         ("OLLAMA_URL", "http://", "a whole address"),
         ("OLLAMA_URL", "http://[::1", "a whole address"),
-        ("SIGNUP_POLICY", "ajar", "(empty), open, closed"),
+        ("SIGNUP_POLICY", "ajar", "(empty), open, approval, invite, closed"),
         ("REDIS_KIND", "", "server, builtin, memory"),
         ("JWT_SECRET", "too short", "at least 32 bytes"),
     ],

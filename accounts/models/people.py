@@ -1,14 +1,14 @@
-"""Users and the one-time links that let somebody in."""
+"""Users, their roles, and what they have set for themselves."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.validators import RegexValidator
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import OptionalEmailField, UsernameField, fold_email, fold_username
@@ -22,11 +22,29 @@ validate_username = RegexValidator(
 
 
 class Role(models.TextChoices):
-    """What somebody may do here; more rights are given in the code by these names."""
+    """What somebody is here. Each role is also a group of this name, which holds its rights and limits."""
 
-    MEMBER = "member", _("member")
-    CHILD = "child", _("child")
+    USER = "user", _("user")
+    GUEST = "guest", _("guest")
     ADMIN = "admin", _("admin")
+
+
+class Verb(models.TextChoices):
+    """What a person may be allowed to do; each is a permission that groups hold (accounts.rights)."""
+
+    CHAT = "chat", _("Send messages to models")
+    DRAW = "draw", _("Make pictures")
+    SEARCH_WEB = "search_web", _("Search the web")
+    BORROW_CARD = "borrow_card", _("Borrow the card")
+    USE_API = "use_api", _("Use the API with keys of their own")
+
+
+class Theme(models.TextChoices):
+    """How the pages look; the empty one follows the device."""
+
+    DEVICE = "", _("as the device has it")
+    LIGHT = "light", _("light")
+    DARK = "dark", _("dark")
 
 
 class Language(models.TextChoices):
@@ -79,9 +97,17 @@ class User(AbstractUser):
         error_messages={"unique": _("This address is taken.")},
     )
     name = models.CharField(_("name"), max_length=100, blank=True)
-    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.MEMBER)
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.USER)
     language = models.CharField(_("language"), max_length=8, choices=Language, blank=True, default="")
+    theme = models.CharField(_("look"), max_length=8, choices=Theme, blank=True, default="")
     details = models.BooleanField(_("show numbers under answers"), default=False)
+    waits_since = models.DateTimeField(_("waits for approval since"), null=True, blank=True, editable=False)
+    leaves_at = models.DateTimeField(_("is deleted at"), null=True, blank=True, editable=False)
+    invite = models.ForeignKey(
+        "accounts.Invite", models.SET_NULL, null=True, editable=False, related_name="guests"
+    )
+    # Part of what every session is signed with: a new number ends them all.
+    sessions_round = models.PositiveIntegerField(default=0, editable=False)
 
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
@@ -93,9 +119,24 @@ class User(AbstractUser):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
+        default_permissions = ()
+        permissions = [(verb.value, verb.label) for verb in Verb]
 
     def __str__(self) -> str:
         return self.get_full_name()
+
+    def get_session_auth_hash(self) -> str:
+        """Return what a session must carry to be this person's: the password, and the round."""
+        return f"{super().get_session_auth_hash()}.{self.sessions_round}"
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """Yield the same under retired secret keys."""
+        for fallback in super().get_session_auth_fallback_hash():
+            yield f"{fallback}.{self.sessions_round}"
+
+    @property
+    def waits_for_approval(self) -> bool:
+        return not self.is_active and self.waits_since is not None
 
     @property
     def is_admin(self) -> bool:
@@ -121,44 +162,12 @@ class User(AbstractUser):
         return self.get_full_name()
 
 
-class LinkPurpose(models.TextChoices):
-    """What a one-time link is for."""
+class Avatar(models.Model):
+    """A person's picture, re-encoded and small; it stands in the database, so that nothing serves a file."""
 
-    SETUP = "setup", _("first admin")
-    PASSWORD = "password", _("new password")
-
-
-class OneTimeLink(models.Model):
-    """A link that lets its holder in once; only the hash of its token is kept."""
-
-    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="one_time_links")
-    purpose = models.CharField(_("purpose"), max_length=20, choices=LinkPurpose)
-    token_hash = models.CharField(max_length=64, unique=True)
-    made_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("one-time link")
-        verbose_name_plural = _("one-time links")
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="avatar")
+    sha = models.CharField(max_length=64)
+    data = models.BinaryField()  # WebP, 256 x 256
 
     def __str__(self) -> str:
-        return f"{self.purpose} {self.pk}"
-
-
-class Usage(models.Model):
-    """The ledger of what is scarce here: who used how much of what. Rows are only ever added."""
-
-    user = models.ForeignKey(User, models.CASCADE, related_name="usage")
-    kind = models.CharField(_("kind"), max_length=20)
-    amount = models.FloatField(_("amount"), help_text=_("GPU seconds for the kind “gpu”."))
-    at = models.DateTimeField(_("when"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("usage")
-        verbose_name_plural = _("usage")
-        indexes = [models.Index(fields=["user", "kind", "at"], name="usage_of_a_person")]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} {self.kind} {self.amount:.1f}"
+        return f"avatar of {self.user_id}"

@@ -1,0 +1,36 @@
+"""The audit log: who did what to whom, and from where. Nothing in it is ever changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from accounts.models import AuditEntry, User
+
+
+def note(
+    action: str, *, actor: Any = None, target: object = "", request: HttpRequest | None = None, **details: Any
+) -> None:
+    """Add an entry, in the caller's transaction. `action` is a stable word such as `user.blocked`."""
+    actor = actor or (request.user if request and request.user.is_authenticated else None)
+    AuditEntry.objects.create(
+        actor_id=actor.pk if isinstance(actor, User) else None,
+        actor_name=(actor.get_username() if isinstance(actor, User) else str(actor or ""))[:100],
+        action=action,
+        target=str(target)[:200],
+        details=details,
+        address=address_of(request),
+    )
+
+
+def address_of(request: HttpRequest | None) -> str | None:
+    """Return where a request comes from, as the rate limits see it; None where there is none."""
+    if request is None:
+        return None
+    try:
+        return str(get_adapter(request).get_client_ip(request)) or None
+    except (PermissionDenied, ValueError):
+        return None
