@@ -46,14 +46,21 @@ def permissions_of(user: User) -> QuerySet[Permission]:
     return Permission.objects.filter(Q(group__name=user.role) | Q(group__user=user))
 
 
+def verbs() -> QuerySet[Permission]:
+    """Return the permissions that groups here are made of."""
+    return _permissions(tuple(Verb))
+
+
+def _permissions(wanted: tuple[Verb, ...]) -> QuerySet[Permission]:
+    codenames = [verb.value for verb in wanted]
+    return Permission.objects.filter(content_type__app_label="accounts", codename__in=codenames)
+
+
 def create_groups(**_told: Any) -> None:
     """Make the group of each role that has none yet; what an admin has changed in one stays."""
     for role, verbs in DEFAULTS.items():
         group, is_new = Group.objects.get_or_create(name=role)
         if is_new:
-            codenames = [verb.value for verb in verbs]
-            group.permissions.set(
-                Permission.objects.filter(content_type__app_label="accounts", codename__in=codenames)
-            )
+            group.permissions.set(_permissions(verbs))
             if role == Role.GUEST:
                 Allowance.objects.get_or_create(group=group, defaults=GUEST_LIMITS)

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.conf import LazySettings
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from accounts.models import Role, User
+from accounts import limits, rights
+from accounts.models import ApiKey, AuditEntry, Role, User, Verb
 from tests.conftest import PASSWORD, signed_in
 
 PEOPLE = "/admin/accounts/user/"
@@ -19,7 +24,8 @@ NEW = "another horse battery"
 def form_of(user: User, **changes: str) -> dict[str, str]:
     """Return a person's form as the admin sends it."""
     form = {"username": user.username, "name": user.name, "email": user.email or "", "role": user.role,
-            "language": user.language, "is_active": "on"}  # fmt: skip
+            "language": user.language, "theme": user.theme,
+            "allowance-TOTAL_FORMS": "0", "allowance-INITIAL_FORMS": "0"}  # fmt: skip
     return {name: value for name, value in (form | changes).items() if value}
 
 
@@ -41,8 +47,8 @@ def test_the_admin_hands_out_a_link_that_works(admin_client: Client, alice: User
 def test_the_admin_shows_nothing_that_has_no_meaning_here(admin_client: Client) -> None:
     page = admin_client.get("/admin/").content.decode()
     assert PEOPLE in page
-    assert "/admin/auth/" not in page
-    assert "/admin/account/" not in page
+    for foreign in ("auth/user", "account", "mfa", "usersessions"):
+        assert f"/admin/{foreign}/" not in page
 
 
 def test_looking_makes_no_link(admin_client: Client, alice: User) -> None:
@@ -125,11 +131,126 @@ def test_the_admin_makes_somebody_an_admin(admin_client: Client, alice: User) ->
     assert signed_in(User.objects.get(pk=alice.pk)).get("/admin/").status_code == 200
 
 
-@pytest.mark.parametrize("change", [{"role": "user"}, {"is_active": ""}])
-def test_the_last_admin_stays_one(admin_client: Client, admin: User, change: dict[str, str]) -> None:
-    response = admin_client.post(f"{PEOPLE}{admin.pk}/change/", form_of(admin, **change))
+def test_the_last_admin_stays_one(admin_client: Client, admin: User) -> None:
+    response = admin_client.post(f"{PEOPLE}{admin.pk}/change/", form_of(admin, role="user"))
     assert "only admin" in response.content.decode()
+    act(admin_client, "block", admin)
     assert User.objects.admins().get() == admin
+
+
+def act(client: Client, action: str, *people: User) -> None:
+    """Do to people what the admin's list offers."""
+    chosen = [str(person.pk) for person in people]
+    client.post(PEOPLE, {"action": action, "_selected_action": chosen})
+
+
+def did() -> list[str]:
+    """Return what the audit log says, oldest first."""
+    return [
+        f"{entry.actor_name} {entry.action} {entry.target}" for entry in AuditEntry.objects.order_by("pk")
+    ]
+
+
+def test_blocking_puts_somebody_out_at_once(admin_client: Client, alice: User, alice_client: Client) -> None:
+    assert alice_client.get("/").status_code == 200
+    act(admin_client, "block", alice)
+    assert alice_client.get("/").status_code == 302
+    act(admin_client, "let_in_again", alice)
+    assert alice_client.get("/").status_code == 302, "the old session has ended for good"
+    assert signed_in(User.objects.get(pk=alice.pk)).get("/").status_code == 200
+    assert did() == ["admin user.blocked alice", "admin user.unblocked alice"]
+    assert AuditEntry.objects.earliest("pk").address == "127.0.0.1"
+
+
+def test_the_admin_lets_in_who_waits(admin_client: Client, alice: User, bob: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False, waits_since=timezone.now())
+    act(admin_client, "approve", alice, bob)
+    assert User.objects.get(pk=alice.pk).is_active
+    assert did() == ["admin user.approved alice"]
+
+
+@pytest.mark.parametrize(
+    ("state", "fields"),
+    [
+        ("in", {}),
+        ("waiting", {"is_active": False, "waits_since": timezone.now()}),
+        ("blocked", {"is_active": False}),
+        ("leaving", {"is_active": False, "leaves_at": timezone.now()}),
+    ],
+)
+def test_people_are_found_by_their_state(
+    admin_client: Client, bob: User, state: str, fields: dict[str, Any]
+) -> None:
+    User.objects.filter(pk=bob.pk).update(**fields)
+    for asked in ("in", "waiting", "blocked", "leaving"):
+        page = admin_client.get(f"{PEOPLE}?state={asked}").content.decode()
+        assert ("bob@example.org" in page) == (asked == state)
+
+
+def test_a_new_role_is_written_down(admin_client: Client, alice: User) -> None:
+    admin_client.post(f"{PEOPLE}{alice.pk}/change/", form_of(alice, role="guest"))
+    assert did() == ["admin user.role alice"]
+    assert AuditEntry.objects.get().details == {"role": "guest"}
+
+
+def test_the_admin_signs_somebody_out_everywhere(
+    admin_client: Client, alice: User, alice_client: Client
+) -> None:
+    key = ApiKey.objects.create(user=alice, name="script", key_hash="0" * 64)
+    assert admin_client.post(f"{PEOPLE}{alice.pk}/sign-out/").status_code == 302
+    assert alice_client.get("/").status_code == 302
+    key.refresh_from_db()
+    assert key.revoked_at
+    assert did() == ["admin user.signed_out alice"]
+
+
+def test_the_admin_takes_lost_second_factors_away(admin_client: Client, alice: User) -> None:
+    Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={})
+    admin_client.post(f"{PEOPLE}{alice.pk}/second-factor/")
+    assert not Authenticator.objects.exists()
+    assert did() == ["admin user.factors_reset alice"]
+
+
+def test_the_admin_gives_somebody_limits(admin_client: Client, alice: User) -> None:
+    limits = {"allowance-TOTAL_FORMS": "1", "allowance-0-user": str(alice.pk), "allowance-0-pictures": "3"}
+    response = admin_client.post(f"{PEOPLE}{alice.pk}/change/", form_of(alice, **limits))
+    assert response.status_code == 302
+    assert alice.allowance.pictures == 3
+    assert "0 of 3 pictures" in admin_client.get(f"{PEOPLE}{alice.pk}/change/").content.decode()
+    assert did() == ["admin user.limits alice"]
+
+
+def test_the_audit_log_is_read_and_never_written(admin_client: Client, alice: User) -> None:
+    act(admin_client, "block", alice)
+    entry = AuditEntry.objects.get()
+    where = f"/admin/accounts/auditentry/{entry.pk}/"
+    assert "user.blocked" in admin_client.get("/admin/accounts/auditentry/").content.decode()
+    assert admin_client.get(f"{where}change/").status_code == 200
+    for path in (f"{where}change/", f"{where}delete/", "/admin/accounts/auditentry/add/"):
+        assert admin_client.post(path, {"action": "nothing.happened", "post": "yes"}).status_code == 403
+    with pytest.raises(TypeError):
+        entry.delete()
+    with pytest.raises(TypeError):
+        entry.save()
+    with pytest.raises(TypeError):
+        AuditEntry.objects.filter(pk=entry.pk).update(action="x")
+    with pytest.raises(TypeError):
+        AuditEntry.objects.all().delete()
+
+
+def test_the_admin_changes_what_guests_may(admin_client: Client) -> None:
+    group = Group.objects.get(name=Role.GUEST)
+    chat = Permission.objects.get(codename=Verb.CHAT)
+    form = {"permissions": [chat.pk], "allowance-TOTAL_FORMS": "1", "allowance-INITIAL_FORMS": "1",
+            "allowance-0-id": group.allowance.pk, "allowance-0-group": group.pk,
+            "allowance-0-gpu_minutes": "5"}  # fmt: skip
+    assert admin_client.post(f"/admin/auth/group/{group.pk}/change/", form).status_code == 302
+    guest = User.objects.create_user("kid", role=Role.GUEST)
+    assert rights.may(guest, Verb.CHAT)
+    assert not rights.may(guest, Verb.DRAW)
+    assert limits.allowance_of(guest)[limits.GPU] == 5
+    assert AuditEntry.objects.get().details == {"may": ["chat"]}
+    assert admin_client.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_one_of_two_admins_may_go(admin_client: Client, admin: User) -> None:
