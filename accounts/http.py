@@ -18,4 +18,5 @@ class AuthenticatedRequest(HttpRequest):
 
 def wants_json(request: HttpRequest) -> bool:
     """Return whether a script of ours or a client of the API asks, who reads errors as JSON."""
-    return request.headers.get("X-Requested-With") == "fetch" or request.path.startswith("/api/")
+    fetched = request.headers.get("X-Requested-With") == "fetch"
+    return fetched or request.path.startswith(("/api/", "/v1/"))

@@ -1,21 +1,39 @@
-"""Signing in without a browser: who somebody is, and the tokens that say so."""
+"""Signing in without a browser: a login of a script, and the two tokens that carry it.
+
+Both tokens name their login. It ends as a whole: by signing out, with the account or its
+password, and when a refresh token is used a second time, since then two hold the same one.
+"""
 
 from __future__ import annotations
 
-from typing import TypedDict
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+from uuid import UUID
 
 from allauth.account.adapter import get_adapter
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.base.forms import BaseAuthenticateForm
+from django.contrib.auth.models import update_last_login
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
-from rest_framework_simplejwt.tokens import RefreshToken
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_lazy as _
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
+from accounts import audit, revoking
 from accounts.adapter import INACTIVE, TOO_MANY_TRIES, WRONG_LOGIN, credentials
 from accounts.errors import AppError, Code
-from accounts.models import User
+from accounts.models import ScriptLogin, User
 
 LOCKED_SECONDS = 300  # allauth's window of failed attempts
+LOGIN, STAMP = "login", "stamp"  # claims: whose login it is, and what its account's password was
+TOKEN_ENDED = _("This token is not valid any more. Please sign in again.")
+CODE_NEEDED = _("Your account asks for a second factor. Send the code of your app, or a recovery code.")
+CODE_WRONG = _("This code is not right.")
 
 
 class Tokens(TypedDict):
@@ -25,11 +43,12 @@ class Tokens(TypedDict):
     refresh: str
 
 
-def sign_in(request: HttpRequest, *, login: str, password: str) -> User:
+def sign_in(request: HttpRequest, *, login: str, password: str, otp: str = "") -> User:
     """Return who this is, by user name or address, under the same limits as the page.
 
-    Raises AppError: unauthenticated (the same for a wrong password and an unknown
-    name, after the same work), forbidden for a switched-off account, limit.
+    Raises AppError: unauthenticated (the same for a wrong password and an unknown name,
+    after the same work; with the field `otp` when a code is asked for), forbidden for a
+    switched-off account, limit.
     """
     try:
         user: User | None = get_adapter(request).authenticate(request, **credentials(login, password))
@@ -39,20 +58,117 @@ def sign_in(request: HttpRequest, *, login: str, password: str) -> User:
         raise AppError(WRONG_LOGIN, code=Code.UNAUTHENTICATED)
     if not user.is_active:
         raise AppError(INACTIVE, code=Code.FORBIDDEN)
+    if get_mfa_adapter().is_mfa_enabled(user):
+        _check_code(user, otp)
     return user
 
 
-def tokens_for(user: User) -> Tokens:
-    """Return a new pair; it ends with the user's password."""
-    refresh = RefreshToken.for_user(user)
+def _check_code(user: User, otp: str) -> None:
+    """Raise AppError unless `otp` is a code of the person's app or one of their recovery codes."""
+    if not otp:
+        raise AppError(CODE_NEEDED, code=Code.UNAUTHENTICATED, fields={"otp": [CODE_NEEDED]})
+    form = BaseAuthenticateForm({"code": otp}, user=user)
+    if form.is_valid():
+        form.authenticator.record_usage()
+        return
+    if form.has_error("code", "too_many_login_attempts"):
+        raise AppError(TOO_MANY_TRIES, code=Code.LIMIT, retry_after=LOCKED_SECONDS)
+    raise AppError(CODE_WRONG, code=Code.UNAUTHENTICATED, fields={"otp": [CODE_WRONG]})
+
+
+def begin(user: User, request: HttpRequest | None = None) -> Tokens:
+    """Return the tokens of a new login."""
+    login = ScriptLogin(user=user, agent=_agent(request), address=audit.address_of(request))
+    refresh = _refresh_token(login)
+    login.refresh_jti, login.expires_at = refresh["jti"], _end_of(refresh)
+    login.save(force_insert=True)
+    update_last_login(None, user)  # type: ignore[arg-type]
+    return _pair(refresh)
+
+
+def renew(raw: str) -> Tokens:
+    """Return the next pair of a login for its refresh token, which is used up.
+
+    Raises AppError unauthenticated; a token that was used before ends its login.
+    """
+    used = _decoded(RefreshToken, raw)
+    login = _login_of(used)
+    refresh = _refresh_token(login)
+    fresh = {"refresh_jti": refresh["jti"], "expires_at": _end_of(refresh), "used_at": timezone.now()}
+    mine = ScriptLogin.objects.filter(pk=login.pk, ended_at=None, refresh_jti=used["jti"])
+    if not mine.update(**fresh):
+        end(login)
+        audit.note("token.reused", actor=login.user, target=login.pk)
+        raise ended()
+    return _pair(refresh)
+
+
+def find(raw: str) -> ScriptLogin:
+    """Return the login, with its user, of an access token; one query. Raises AppError unauthenticated."""
+    return _login_of(_decoded(AccessToken, raw))
+
+
+def find_by_refresh(raw: str) -> ScriptLogin:
+    """Return the login of a refresh token without using it up. Raises AppError unauthenticated."""
+    return _login_of(_decoded(RefreshToken, raw))
+
+
+def end(login: ScriptLogin) -> None:
+    """End a login: no token of it works any more, and its streams are closed."""
+    if ScriptLogin.objects.filter(pk=login.pk, ended_at=None).update(ended_at=timezone.now()):
+        revoking.close_sockets(login.user_id)
+
+
+def ended() -> AppError:
+    """Return the error for a token that says nothing any more."""
+    return AppError(TOKEN_ENDED, code=Code.UNAUTHENTICATED)
+
+
+def _decoded(kind: type[Token], raw: str) -> Token:
+    try:
+        return kind(raw)  # type: ignore[arg-type]
+    except TokenError:
+        raise ended() from None
+
+
+def _login_of(token: Token) -> ScriptLogin:
+    named = _uuid(token.get(LOGIN))
+    login = ScriptLogin.objects.select_related("user").filter(pk=named).first() if named else None
+    if login is None or login.ended_at is not None:
+        raise ended()
+    if not login.user.is_active:
+        raise AppError(INACTIVE, code=Code.UNAUTHENTICATED)
+    if not constant_time_compare(str(token.get(STAMP)), _stamp(login.user)):
+        raise ended()
+    return login
+
+
+def _uuid(text: Any) -> UUID | None:
+    try:
+        return UUID(str(text))
+    except ValueError:
+        return None
+
+
+def _refresh_token(login: ScriptLogin) -> RefreshToken:
+    token = RefreshToken.for_user(login.user)
+    token[LOGIN], token[STAMP] = str(login.pk), _stamp(login.user)
+    return token
+
+
+def _stamp(user: User) -> str:
+    """Return what changes with the password, as the person's sessions know it."""
+    return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest()[:32]
+
+
+def _end_of(token: Token) -> datetime:
+    lifetime: timedelta = api_settings.REFRESH_TOKEN_LIFETIME
+    return token.current_time + lifetime
+
+
+def _pair(refresh: RefreshToken) -> Tokens:
     return {"access": str(refresh.access_token), "refresh": str(refresh)}
 
 
-def fresh_access(refresh: str) -> str:
-    """Return a new access token. Raises simplejwt's errors: bad, expired, of a user who may not sign in."""
-    try:
-        token: RefreshToken = RefreshToken(refresh)  # type: ignore[arg-type]
-    except TokenError:
-        raise InvalidToken from None
-    JWTAuthentication().get_user(token)
-    return str(token.access_token)
+def _agent(request: HttpRequest | None) -> str:
+    return request.headers.get("User-Agent", "")[:200] if request else ""

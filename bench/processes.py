@@ -29,13 +29,13 @@ PEOPLE = """
 import json
 from django.contrib.auth import get_user_model
 from django.test import Client
-from rest_framework_simplejwt.tokens import AccessToken
+from accounts import tokens
 people = []
 for number in range({count}):
     user = get_user_model().objects.create_user(username=f"bench{{number}}", password=None)
     client = Client()
     client.force_login(user)
-    people.append({{"session": client.cookies["sessionid"].value, "token": str(AccessToken.for_user(user))}})
+    people.append({{"session": client.cookies["sessionid"].value, "token": tokens.begin(user)["access"]}})
 print(json.dumps(people))
 """
 

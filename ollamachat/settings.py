@@ -326,12 +326,13 @@ DEFAULT_FROM_EMAIL = ENV["EMAIL_FROM"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "accounts.api.authentication.HeaderAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.Allowed"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.api.parsing.Json"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "accounts.api.parsing.AnyAccept",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.Pages",
     "EXCEPTION_HANDLER": "accounts.api.errors.handle",
@@ -343,7 +344,6 @@ SIMPLE_JWT = {
     "SIGNING_KEY": ENV["JWT_SECRET"] or _derived("jwt"),
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
-    "CHECK_REVOKE_TOKEN": True,  # a new password ends the tokens of the old one
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Ollama Chat",
@@ -351,6 +351,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "PREPROCESSING_HOOKS": ["accounts.api.schema.without_trailing_slashes"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.api.schema.with_errors",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "PersonRole": "accounts.models.Role",
         "MessageRole": "chats.models.Message.Role",

@@ -16,7 +16,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls_allauth")),
-    path("api/auth/", include("accounts.api.urls")),
+    path("api/", include("accounts.api.urls")),
     path("api/", include("gpu.api.urls")),
     path("api/", include("chats.api.urls")),
     path("api/", include("imaging.api.urls")),

@@ -49,8 +49,8 @@ user = User.objects.filter(username="{name}").first()
 user = user or User.objects.create_user("{name}", None, "{password}", role="{role}")
 client = Client()
 client.force_login(user)
-from rest_framework_simplejwt.tokens import AccessToken
-print(json.dumps([user.pk, client.cookies["sessionid"].value, str(AccessToken.for_user(user))]))
+from accounts import tokens
+print(json.dumps([user.pk, client.cookies["sessionid"].value, tokens.begin(user)["access"]]))
 """
 
 

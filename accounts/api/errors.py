@@ -12,10 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework_simplejwt.exceptions import AuthenticationFailed as TokenRefused
 
 from accounts import error_pages
-from accounts.adapter import INACTIVE
+from accounts.api.authentication import REALM
 from accounts.errors import AppError, Code, Sentence
 
 CODES: dict[type[Exception], Code] = {
@@ -31,7 +30,6 @@ CODES: dict[type[Exception], Code] = {
     exceptions.NotAcceptable: Code.INVALID,
 }
 NOT_JSON = _("This is not valid JSON.")
-TOKEN_ENDED = _("This token is not valid any more. Please sign in again.")
 
 
 def handle(exception: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -41,7 +39,7 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> Response | None:
         return None
     headers = {}
     if error.status == Code.UNAUTHENTICATED.status:
-        headers["WWW-Authenticate"] = 'Bearer realm="api"'
+        headers["WWW-Authenticate"] = REALM
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     return Response(error.body(), status=error.status, headers=headers)
@@ -56,8 +54,6 @@ def translate(exception: Exception) -> AppError | None:
         return _throttled(exception)
     if isinstance(exception, exceptions.ParseError):
         return AppError(NOT_JSON, code=Code.INVALID)
-    if isinstance(exception, TokenRefused):
-        return _token_refused(exception)
     code = next((code for kind, code in CODES.items() if isinstance(exception, kind)), None)
     return AppError(code=code) if code else error_pages.told(exception)
 
@@ -95,9 +91,3 @@ def _throttled(exception: exceptions.Throttled) -> AppError:
         seconds,
     )
     return AppError(sentence % {"seconds": seconds}, code=Code.LIMIT, retry_after=seconds)
-
-
-def _token_refused(exception: TokenRefused) -> AppError:
-    detail = exception.detail
-    inactive = isinstance(detail, dict) and detail.get("code") == "user_inactive"
-    return AppError(INACTIVE if inactive else TOKEN_ENDED, code=Code.UNAUTHENTICATED)

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.permissions import ANY
 from gpu import model_actions, model_page
 
 
@@ -21,6 +22,8 @@ class PullSerializer(serializers.Serializer[Any]):
 
 class Models(APIView):
     """GET lists the installed models; POST has one downloaded (admins)."""
+
+    read_scope = ANY
 
     @extend_schema(responses={200: dict})
     def get(self, request: Request) -> Response:

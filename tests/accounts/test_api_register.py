@@ -26,6 +26,7 @@ def test_a_new_person_gets_tokens(client: Client, url: str) -> None:
     user = User.objects.get()
     assert answer.json()["user"] == {
         "id": user.pk, "username": "ann.bee", "email": "ann@example.org", "name": "Ann Bee", "role": "user",
+        "language": "", "theme": "", "details": False,
     }  # fmt: skip
     assert set(answer.json()) == {"access", "refresh", "user"}
     me = client.get("/api/auth/me", headers={"authorization": f"Bearer {answer.json()['access']}"})
@@ -42,6 +43,7 @@ def test_a_child_without_an_address_gets_in_by_a_user_name(client: Client) -> No
     assert answer.status_code == 201
     assert answer.json()["user"] == {
         "id": User.objects.get().pk, "username": "миша", "email": None, "name": "Миша", "role": "user",
+        "language": "", "theme": "", "details": False,
     }  # fmt: skip
 
 
