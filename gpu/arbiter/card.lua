@@ -125,6 +125,11 @@ local function settle(resident)
   grant_wish()
 end
 
+-- A lease that was taken back during a hand-over that did not come about shows who is there.
+local function end_switch(resident)
+  card.switch, card.resident = nil, #card.leases > 0 and card.leases[1].ticket.service or resident
+end
+
 local function pause_after(failures)
   if failures < rules.breaker then return rules.backoff * 2 ^ (failures - 1) end
   return math.min(rules.cool * 2 ^ math.min(failures - rules.breaker, 10), rules.longest_cool)
@@ -243,7 +248,8 @@ function ops.failed(given)
   local switch = card.switch
   answer = switch ~= nil and switch.id == given.switch_id
   if answer then
-    card.switch, card.resident, card.wish = nil, given.resident, ""
+    end_switch(given.resident)
+    card.wish = ""
     local broken = card.broken[switch.to] or {failures = 0}
     card.broken[switch.to] = broken
     broken.failures = broken.failures + 1
@@ -345,7 +351,7 @@ local function reap()
   if card.switch and card.switch["until"] <= now then
     take_away(card.switch.id)
     tell("switch_lost", {to = card.switch.to})
-    card.switch, card.resident = nil, UNKNOWN
+    end_switch(UNKNOWN)
   end
   if card.borrow and card.borrow["until"] <= now then
     ops.give_back()

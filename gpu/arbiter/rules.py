@@ -168,7 +168,7 @@ def failed(step: Step, switch_id: str, resident: str, reason: str) -> None:
     switch = step.card.switch
     step.answer = switch is not None and switch.id == switch_id
     if switch and step.answer:
-        step.card.switch, step.card.resident = None, resident
+        _end_switch(step.card, resident)
         step.card.wish = ""
         broken = step.card.broken.setdefault(switch.to, Broken())
         broken.failures += 1
@@ -301,7 +301,7 @@ def _reap(step: Step) -> None:
             step.tell("unclaimed", ticket=lease.ticket.id)
     if card.switch and card.switch.until <= now:
         step.tell("switch_lost", to=card.switch.to)
-        card.switch, card.resident = None, UNKNOWN
+        _end_switch(card, UNKNOWN)
     if card.borrow and card.borrow.until <= now:
         give_back(step)
         step.answer = None
@@ -346,6 +346,11 @@ def _settle(card: Card, resident: str, now: int) -> None:
         card.drew_at = now  # wished for without a picture, it stays for the grace too
     card.turn = card.seq if resident == OLLAMA else 0
     _grant_wish(card)
+
+
+def _end_switch(card: Card, resident: str) -> None:
+    """End a hand-over that did not come about; a lease that was taken back meanwhile shows who is there."""
+    card.switch, card.resident = None, card.leases[0].service if card.leases else resident
 
 
 def _grant_wish(card: Card) -> None:

@@ -33,6 +33,7 @@ CARDS = st.builds(
 )
 MOST_WAITING = 3
 BACK_TO_WORK = 8  # rounds in which leases and hand-overs of the dead run out
+WISHED = 3  # rounds: the hand-over that runs, the one that was wished for, and its turn
 ROUND = 4_000  # ms in which, once everything is well, whatever was granted ends
 
 
@@ -245,6 +246,9 @@ def settle(world: World) -> None:
         one_round(world)
     assert not is_busy(world.card)
     if world.rules.restore and world.rules.handoff == "exclusive":
+        # A wish that still waits brings ComfyUI first, and it stays for the grace from then on.
+        for _ in range(WISHED):
+            one_round(world)
         world.pass_time(world.rules.grace)
         for _ in range(2 * len(world.card.tickets) + 2):
             one_round(world)
