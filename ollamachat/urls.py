@@ -23,6 +23,7 @@ urlpatterns = [
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", api_docs.docs, name="docs"),
     re_path(r"^redoc/?$", api_docs.redoc, name="redoc"),
+    path("account/keys/", include("accounts.urls_keys")),
     path("", include("accounts.urls")),
     path("", include("gpu.urls")),
     path("", include("chats.urls")),
