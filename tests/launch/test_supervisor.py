@@ -122,7 +122,7 @@ def test_a_second_ctrl_c_does_not_wait(supervise: Supervise) -> None:
     running.popen.send_signal(signal.SIGINT)
 
     assert running.popen.wait(6) == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 3.5, "four seconds is what it would have waited"
     assert running.left() == []
 
 
