@@ -12,6 +12,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ollamachat.settings")
     from django.core.management import execute_from_command_line
 
+    from ollamachat import env
+
+    env.join_running()
     execute_from_command_line(sys.argv)
 
 

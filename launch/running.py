@@ -20,6 +20,17 @@ from launch.ready import Welcome
 from launch.supervisor import Supervisor, own_everything
 from launch.words import say
 
+NOTE = "running.env"
+NOTED = (
+    "REDIS_URL",
+    "REDIS_KIND",
+    "OLLAMA_ENGINE_URL",
+    "COMFYUI_ENGINE_URL",
+    "LAN_ADDRESSES",
+    "HOST",
+    "PORT",
+)
+
 
 def run(options: argparse.Namespace, path: Path) -> int:
     """Serve until Ctrl-C or a signal; returns the exit status."""
@@ -74,6 +85,7 @@ class App:
         supervisor = Supervisor(self.output)
         try:
             self.start_redis(supervisor)
+            self.note()
             supervisor.listen()
             for name, command in procfile.read(ROOT / "Procfile").items():
                 supervisor.add(Program(name, command, self.environment))
@@ -84,6 +96,12 @@ class App:
         finally:
             self.output.status("")
             supervisor.end()
+            (self.path / NOTE).unlink(missing_ok=True)
+
+    def note(self) -> None:
+        """Keep where this run's own processes are, for manage.py (`ollamachat.env.join_running`)."""
+        told = {name: self.environment[name] for name in NOTED if name in self.environment}
+        folder.write_env(self.path / NOTE, told)
 
     def look_for_ollama(self) -> probes.Ollama | None:
         """Say what was found; an Ollama on the Windows side of WSL2 is made known to the processes."""

@@ -8,7 +8,7 @@ the two together.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -249,6 +249,18 @@ def read(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     stored = dotenv_values(data_folder(environ) / ".env", interpolate=False)
     found = {name: environ.get(name, stored.get(name)) for name in NAMES}
     return {name: parse(NAMES[name], text) for name, text in found.items()}
+
+
+def join_running(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Let a command see what start.py has chosen for the app that it runs: its Redis above all.
+
+    The environment and `.env` win over it.
+    """
+    folder = data_folder(environ)
+    stored, running = (dotenv_values(folder / name, interpolate=False) for name in (".env", "running.env"))
+    for name, value in running.items():
+        if value and name in NAMES and not stored.get(name):
+            environ.setdefault(name, value)
 
 
 def given(environ: Mapping[str, str] = os.environ) -> frozenset[str]:

@@ -38,6 +38,7 @@ PUBLIC_URL = ENV["PUBLIC_URL"]
 SECURE = PUBLIC_URL.startswith("https://")
 ON_LOOPBACK = ENV["HOST"] in {"127.0.0.1", "localhost", "::1"}
 SIGNUP_POLICY = ENV["SIGNUP_POLICY"] or ("open" if ON_LOOPBACK else "invite")
+LAN_ADDRESSES = ENV["LAN_ADDRESSES"]
 ADMIN_MAY_READ_CHATS = ENV["ADMIN_MAY_READ_CHATS"]
 CORS_ALLOWED_ORIGINS = ENV["CORS_ALLOWED_ORIGINS"]
 _machine = socket.gethostname().lower()
@@ -158,6 +159,7 @@ REDIS_URL = ENV["REDIS_URL"] or "redis://127.0.0.1:6379/0"
 if ENV["REDIS_PASSWORD"] and "@" not in REDIS_URL:
     REDIS_URL = REDIS_URL.replace("://", f"://:{quote(ENV['REDIS_PASSWORD'])}@", 1)
 REDIS_PREFIX = ENV["REDIS_PREFIX"]
+REDIS_KIND = ENV["REDIS_KIND"]
 
 CACHES = {
     "default": {

@@ -94,6 +94,7 @@ class ScriptedOllama:
         self.models = {model.name: model for model in default_models()}
         self.default = default or Script()
         self.slots = slots
+        self.version = VERSION
         self.load_seconds = 0.0
         self.ignores_unload = False
         self.on_card = 1.0
@@ -198,7 +199,7 @@ class ScriptedOllama:
 
     def _facts(self, path: str) -> dict[str, Any]:
         if path == "/api/version":
-            return {"version": VERSION}
+            return {"version": self.version}
         if path == "/api/tags":
             return {"models": [model.listed() for model in self.models.values()]}
         now = time.time()
