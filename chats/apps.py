@@ -18,6 +18,7 @@ class ChatsConfig(AppConfig):
         from celery.signals import worker_shutting_down
         from django.db.models.signals import post_migrate
 
+        from accounts.models import Verb
         from chats import following, parts, purging, sweep, tasks
         from chats.finding import search
         from chats.pulse import pulse
@@ -26,7 +27,7 @@ class ChatsConfig(AppConfig):
         from live import clock, kinds
 
         arbiter.send_grants_with("message", tasks.generate.delay, wanted=sweep.still_wanted)
-        parts.add_tool(parts.Tool("chats/_search_toggle.html", toggle.search_tool))
+        parts.add_tool(parts.Tool("chats/_search_toggle.html", toggle.search_tool, verb=Verb.SEARCH_WEB))
         clock.add("purge", lambda: purging.EVERY, purging.purge)
         clock.add("sweep", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         kinds.register(kinds.Kind("message", following.find, stop=following.stop))

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts import limits
 from chats import attachments, listing, parts
 from chats.models import Chat, Message
 from chats.rendering import render_message
@@ -89,6 +90,7 @@ def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> di
         "model_name": chosen,
         "model_label": label_of(chosen, models),
         "tools": parts.tools(user),
+        "close_limits": limits.close_ones(user),
         "service": service(seen),
         "suggestions": suggest(card_memory_gb()) if seen.state == snapshot.NO_MODELS else [],
         "engine_notice": seen.is_engine,

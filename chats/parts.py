@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accounts import rights
+from accounts.models import Verb
 from chats.models import Message
 
 
@@ -28,12 +30,14 @@ class Part:
 class Tool:
     """Something in the bar below the composer's field: a template, and what it needs to know.
 
-    `above` is a template that stands above the field, and needs to know the same.
+    `above` is a template that stands above the field, and needs to know the same. Who may not do
+    what the tool is for does not see it.
     """
 
     template: str
     context: Callable[[Any], dict[str, Any]]
     above: str = ""
+    verb: Verb | None = None
 
 
 _parts: dict[str, Part] = {}
@@ -68,4 +72,5 @@ def copy_part(original: Message, copy: Message) -> None:
 
 def tools(user: Any) -> list[dict[str, Any]]:
     """Return the composer's tools, each as {template, above, ...context}."""
-    return [{"template": tool.template, "above": tool.above, **tool.context(user)} for tool in _tools]
+    offered = [tool for tool in _tools if tool.verb is None or rights.may(user, tool.verb)]
+    return [{"template": tool.template, "above": tool.above, **tool.context(user)} for tool in offered]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest
 
+from chats.admin import MetadataAdmin
 from imaging import workflow_admin  # noqa: F401 - registers itself
 from imaging.models import ImageJob, StoredFile
 
 
 @admin.register(ImageJob)
-class ImageJobAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ImageJobAdmin(MetadataAdmin):
     """Who ordered pictures, of which kind, and what went wrong; their words stay with their owners."""
 
     list_display = ("pk", "user", "kind", "status", "variants", "model_name", "error_code", "created_at")
-    list_filter = ("status", "kind", "model_name", "error_code")
+    list_filter = ("status", "kind")
+    search_fields = ("user__username", "model_name", "error_code")
     fields = readonly_fields = (
         "user",
         "kind",
@@ -34,19 +35,11 @@ class ImageJobAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "finished_at",
     )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
 
 @admin.register(StoredFile)
-class StoredFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class StoredFileAdmin(MetadataAdmin):
     """Which files there are and how large they are."""
 
     list_display = ("sha256", "content_type", "width", "height", "bytes", "created_at")
+    list_select_related = ()
     fields = readonly_fields = list_display
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: StoredFile | None = None) -> bool:
-        return False

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Verb
 from chats import parts
 from chats.models import Message
 from gpu import snapshot
@@ -28,7 +29,7 @@ COMFYUI = "http://127.0.0.1:8188"
 def register() -> None:
     """Have the conversation show pictures and offer them."""
     parts.register(Message.Kind.PICTURE, parts.Part("imaging/_job.html", prefetch, copying.copy_job))
-    parts.add_tool(parts.Tool("imaging/_tool.html", tool))
+    parts.add_tool(parts.Tool("imaging/_tool.html", tool, verb=Verb.DRAW))
 
 
 def prefetch(messages: Sequence[Message]) -> None:
