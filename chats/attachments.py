@@ -32,13 +32,15 @@ class Keeper:
 
     `attach(message, picture_ids, user)` raises AppError for one that is not the user's;
     `show(message_ids)` returns each message's pictures; `read(message_id)` returns their bytes, as a
-    model gets them, in the same order; `copy(original, copy)` puts the same pictures beside another message.
+    model gets them, in the same order; `copy(original, copy)` puts the same pictures beside another message;
+    `drawn(message_ids)` returns the finished variants of messages that are pictures themselves.
     """
 
     attach: Callable[[Message, Sequence[int], Any], None]
     show: Callable[[Sequence[int]], dict[int, list[Picture]]]
     read: Callable[[int], list[bytes]]
     copy: Callable[[Message, Message], None]
+    drawn: Callable[[Sequence[int]], dict[int, list[Picture]]]
 
 
 _keepers: list[Keeper] = []
@@ -62,6 +64,16 @@ def show_pictures(messages: Sequence[Message]) -> None:
     for keeper in _keepers if mine else ():
         found = keeper.show([message.pk for message in mine])
     for message in mine:
+        message.pictures = found.get(message.pk, [])
+
+
+def show_drawn(messages: Sequence[Message]) -> None:
+    """Give each message that is a drawn picture its finished variants as `pictures`, in one query for all."""
+    drawn = [message for message in messages if message.is_answer and message.kind == Message.Kind.PICTURE]
+    found: dict[int, list[Picture]] = {}
+    for keeper in _keepers if drawn else ():
+        found = keeper.drawn([message.pk for message in drawn])
+    for message in drawn:
         message.pictures = found.get(message.pk, [])
 
 

@@ -17,14 +17,14 @@ from chats.attachments import Picture
 from chats.forms import MOST_PICTURES
 from chats.models import Message
 from imaging import storage
-from imaging.models import MessagePicture, SourcePicture
+from imaging.models import GeneratedImage, MessagePicture, SourcePicture
 
 logger = logging.getLogger(__name__)
 
 
 def register() -> None:
     """Have messages keep their pictures here, and the composer take them."""
-    attachments.register(attachments.Keeper(attach, show, read, copy))
+    attachments.register(attachments.Keeper(attach, show, read, copy, drawn))
     parts.add_tool(parts.Tool("imaging/_attach.html", tool, above="imaging/_tray.html"))
 
 
@@ -65,6 +65,15 @@ def copy(original: Message, copy: Message) -> None:
     _put(copy, [source.pk for source in of_messages([original.pk]).get(original.pk, [])])
 
 
+def drawn(message_ids: Sequence[int]) -> dict[int, list[Picture]]:
+    """Return the finished variants of each picture message, in one query."""
+    images = GeneratedImage.objects.finished().filter(job__message__in=message_ids, deleted_at=None)
+    found: dict[int, list[Picture]] = defaultdict(list)
+    for image in images.select_related("job", "file").order_by("index"):
+        found[image.job.message_id].append(_describe_variant(image))
+    return found
+
+
 def _put(message: Message, source_ids: Sequence[int]) -> None:
     MessagePicture.objects.bulk_create(
         MessagePicture(message=message, source_id=source_id, position=position)
@@ -82,6 +91,21 @@ def of_messages(message_ids: Sequence[int]) -> dict[int, list[SourcePicture]]:
     for picture in beside:
         found[picture.message_id].append(picture.source)
     return found
+
+
+def _describe_variant(image: GeneratedImage) -> Picture:
+    file = image.file
+    assert file is not None  # noqa: S101 - `finished` has looked
+    return Picture(
+        id=image.pk,
+        name="",
+        url=file.url(),
+        page_url=reverse("imaging:one", args=[image.pk]),
+        thumb_url=file.url("256"),
+        preview_url=file.url("768"),
+        width=image.width,
+        height=image.height,
+    )
 
 
 def _describe(source: SourcePicture) -> Picture:

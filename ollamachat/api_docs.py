@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from csp.constants import SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
-from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+from rest_framework.negotiation import DefaultContentNegotiation
+
+# YAML, or JSON for who accepts that; everything else of the API is JSON whatever is accepted.
+schema = SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)
 
 # Both viewers set style attributes, and Redoc searches in a worker of its own; no other page may.
 docs = csp_replace({"style-src": [SELF, UNSAFE_INLINE]})(

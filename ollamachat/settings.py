@@ -316,6 +316,7 @@ SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 
 MAIL = urlsplit(ENV["EMAIL_URL"])
 EMAIL_CONFIGURED = bool(ENV["EMAIL_URL"])
+EMAIL_VERIFICATION = ENV["EMAIL_VERIFICATION"] if EMAIL_CONFIGURED else "none"  # ours, not allauth's
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_CONFIGURED else 'dummy'}.EmailBackend"
 EMAIL_HOST, EMAIL_PORT = MAIL.hostname or "localhost", MAIL.port or 587
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.username or "", MAIL.password or ""
@@ -360,6 +361,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "PersonRole": "accounts.models.Role",
         "MessageRole": "chats.models.Message.Role",
+        "MessageStatus": "chats.models.Message.Status",
+        "JobStatus": "imaging.models.ImageJob.Status",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

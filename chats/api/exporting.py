@@ -8,18 +8,20 @@ from typing import Any
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.idempotency import idempotent
 from accounts.errors import AppError, Code
 from chats import access, importing
 from chats.api.serializers import ChatSerializer
-from chats.api.views import AnyAccept
 from chats.export_views import FORMATS, send_chat
+
+FILES = ("application/json", "text/markdown", "text/html")
 
 
 class WholeBody(BaseParser):
@@ -37,11 +39,11 @@ class ExportChat(APIView):
     JSON has the whole tree with its branches and pictures; Markdown and HTML have the chat as it stands.
     """
 
-    content_negotiation_class = AnyAccept
-
     @extend_schema(
+        summary="Export a chat",
+        tags=["chats"],
         parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=sorted(FORMATS), default="json")],
-        responses={200: OpenApiResponse(description="the file")},
+        responses={(200, kind): OpenApiTypes.BINARY for kind in FILES},
     )
     def get(self, request: Request, chat_id: int) -> HttpResponseBase:
         chat = access.get_chat(request.user, chat_id)
@@ -60,9 +62,12 @@ class ImportChats(APIView):
     parser_classes = [MultiPartParser, WholeBody]
 
     @extend_schema(
+        summary="Import chats",
+        tags=["chats"],
         request={"multipart/form-data": ImportSerializer, "application/json": OpenApiTypes.OBJECT},
         responses={201: ChatSerializer(many=True)},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         sent: Any = request.data
         file = sent.get("file") or io.BytesIO(sent.get("body") or b"")

@@ -66,8 +66,14 @@ class FoundSerializer(serializers.Serializer[Any]):
 class Search(APIView):
     """Looks for words in all messages and titles of the caller's chats, newest first."""
 
-    @extend_schema(parameters=[SearchQuerySerializer], responses=FoundSerializer)
+    @extend_schema(
+        summary="Search my chats",
+        tags=["chats"],
+        parameters=[SearchQuerySerializer],
+        responses=FoundSerializer,
+    )
     def get(self, request: Request) -> Response:
+        """Look for words in all messages and titles, newest first; `next` leads on."""
         asked = SearchQuerySerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data

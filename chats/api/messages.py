@@ -8,9 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.idempotency import client_id_of, idempotent
+from accounts.api.parsing import read_body
 from chats import access, editing, sending, summarising
 from chats import gauge as gauges
-from chats.api.serializers import ChatSerializer, MessageSerializer, SentSerializer
+from chats.api.serializers import ChatSerializer, MessageSerializer, SentSerializer, told_message
 from chats.models import Message
 
 
@@ -43,33 +45,42 @@ class GaugeSerializer(serializers.Serializer[object]):
 class OneMessage(APIView):
     """One message of a chat."""
 
-    @extend_schema(responses=MessageSerializer)
+    @extend_schema(summary="A message", tags=["messages"], responses=MessageSerializer)
     def get(self, request: Request, chat_id: int, message_id: int) -> Response:
-        return Response(MessageSerializer(access.get_message(request.user, message_id, chat_id=chat_id)).data)
+        """Read a message, on whichever branch it stands."""
+        return Response(told_message(access.get_message(request.user, message_id, chat_id=chat_id)))
 
-    @extend_schema(request=EditSerializer, responses={200: MessageSerializer, 201: SentSerializer})
+    @extend_schema(
+        summary="Edit a message",
+        tags=["messages"],
+        request=EditSerializer,
+        responses={200: MessageSerializer, 201: SentSerializer},
+    )
     def put(self, request: Request, chat_id: int, message_id: int) -> Response:
         """Change a message where it stands, or send it again in other words."""
         message = access.get_message(request.user, message_id, chat_id=chat_id)
-        body = EditSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        wanted = body.validated_data
+        wanted = read_body(EditSerializer, request)
         if not wanted["resend"]:
-            return Response(MessageSerializer(editing.edit_message(message, content=wanted["content"])).data)
+            return Response(told_message(editing.edit_message(message, content=wanted["content"])))
         sent = editing.resend_message(
             message,
             content=wanted["content"],
             model_name=wanted["model"],
-            client_id=wanted["client_id"],
+            client_id=wanted["client_id"] or client_id_of(request),
         )
         return Response(_sent(sent), status=201)
 
-    @extend_schema(request=EditSerializer, responses={200: MessageSerializer, 201: SentSerializer})
+    @extend_schema(
+        summary="Edit a message, as PUT does",
+        tags=["messages"],
+        request=EditSerializer,
+        responses={200: MessageSerializer, 201: SentSerializer},
+    )
     def patch(self, request: Request, chat_id: int, message_id: int) -> Response:
         """Do as PUT does."""
         return self.put(request, chat_id, message_id)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Delete a message", tags=["messages"], responses={204: None})
     def delete(self, request: Request, chat_id: int, message_id: int) -> Response:
         """Take a message out of the thread; it can be brought back for 30 days."""
         editing.delete_message(access.get_message(request.user, message_id, chat_id=chat_id))
@@ -79,43 +90,54 @@ class OneMessage(APIView):
 class Restore(APIView):
     """Bring a deleted message back."""
 
-    @extend_schema(request=None, responses=MessageSerializer)
+    @extend_schema(
+        summary="Bring a deleted message back", tags=["messages"], request=None, responses=MessageSerializer
+    )
     def post(self, request: Request, chat_id: int, message_id: int) -> Response:
         message = access.get_deleted_message(request.user, message_id, chat_id=chat_id)
         editing.restore_message(message)
         message.refresh_from_db()
-        return Response(MessageSerializer(message).data)
+        return Response(told_message(message))
 
 
 class Regenerate(APIView):
     """Ask for another answer beside this one, by another model if one is named."""
 
-    @extend_schema(request=AnotherAnswerSerializer, responses={201: SentSerializer})
+    @extend_schema(
+        summary="Ask for another answer",
+        tags=["messages"],
+        request=AnotherAnswerSerializer,
+        responses={201: SentSerializer},
+    )
+    @idempotent()
     def post(self, request: Request, chat_id: int, message_id: int) -> Response:
         answer = access.get_answer(request.user, message_id, chat_id=chat_id)
-        body = AnotherAnswerSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        wanted = read_body(AnotherAnswerSerializer, request)
         if answer.kind == Message.Kind.SUMMARY:
             summary = summarising.summarise_again(answer)
             told = {"chat_id": chat_id, "message": answer.parent, "answer": summary}
             return Response(SentSerializer(told).data, status=201)
-        sent = sending.try_again(answer, model_name=body.validated_data["model"])
+        sent = sending.try_again(answer, model_name=wanted["model"])
         return Response(_sent(sent), status=201)
 
 
 class Continue(APIView):
     """Have the model go on where a cut answer ends."""
 
-    @extend_schema(request=None, responses=MessageSerializer)
+    @extend_schema(
+        summary="Have a cut answer go on", tags=["messages"], request=None, responses=MessageSerializer
+    )
     def post(self, request: Request, chat_id: int, message_id: int) -> Response:
         answer = access.get_answer(request.user, message_id, chat_id=chat_id)
-        return Response(MessageSerializer(sending.continue_answer(answer)).data)
+        return Response(told_message(sending.continue_answer(answer)))
 
 
 class ChooseBranch(APIView):
     """Have the chat stand on the branch of this message."""
 
-    @extend_schema(request=None, responses=ChatSerializer)
+    @extend_schema(
+        summary="Stand on another branch", tags=["messages"], request=None, responses=ChatSerializer
+    )
     def post(self, request: Request, chat_id: int, message_id: int) -> Response:
         message = access.get_message(request.user, message_id, chat_id=chat_id)
         return Response(ChatSerializer(editing.choose_branch(message)).data)
@@ -124,7 +146,13 @@ class ChooseBranch(APIView):
 class Fork(APIView):
     """Begin a new chat with all that stands above, and this message."""
 
-    @extend_schema(request=None, responses={201: ChatSerializer})
+    @extend_schema(
+        summary="Begin a chat with a copy of this one",
+        tags=["messages"],
+        request=None,
+        responses={201: ChatSerializer},
+    )
+    @idempotent()
     def post(self, request: Request, chat_id: int, message_id: int) -> Response:
         message = access.get_message(request.user, message_id, chat_id=chat_id)
         return Response(ChatSerializer(editing.fork_chat(message)).data, status=201)
@@ -133,16 +161,26 @@ class Fork(APIView):
 class Summarise(APIView):
     """Have the older part of a chat summed up; the answer's text is read from the chat or its events."""
 
-    @extend_schema(request=None, responses={201: MessageSerializer})
+    @extend_schema(
+        summary="Have the older part summed up",
+        tags=["messages"],
+        request=None,
+        responses={201: MessageSerializer},
+    )
+    @idempotent()
     def post(self, request: Request, chat_id: int) -> Response:
         chat = access.get_chat(request.user, chat_id)
-        return Response(MessageSerializer(summarising.summarise_chat(chat)).data, status=201)
+        return Response(told_message(summarising.summarise_chat(chat)), status=201)
 
 
 class Context(APIView):
     """How much of a chat the model sees."""
 
-    @extend_schema(responses={200: OpenApiResponse(GaugeSerializer)})
+    @extend_schema(
+        summary="How much of a chat the model sees",
+        tags=["messages"],
+        responses={200: OpenApiResponse(GaugeSerializer)},
+    )
     def get(self, request: Request, chat_id: int) -> Response:
         chat = access.get_chat(request.user, chat_id)
         name = request.query_params.get("model", "")[:190] or chat.model_name

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import time
-
-from django.db import connection
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.idempotency import client_id_of, idempotent
+from accounts.api.parsing import read_body
 from chats import access, sending
-from chats.api.serializers import MessageSerializer
-from chats.api.views import AnyAccept, idempotency_key, stream_answer
-from chats.models import Message
-
-LONGEST = 600.0  # seconds that a call waits for the finished answer; after that it is read from the chat
-LOOK_EVERY = 0.2  # seconds between two looks at the row
+from chats.api.answering import finished, stream_sent
+from chats.api.serializers import GREATEST_ID, MessageSerializer
+from chats.api.views import EVENTS
 
 
 class SearchChatSerializer(serializers.Serializer[object]):
     """A question. Without `chat_id` a new chat begins; with `stream` the answer comes as it is written."""
 
-    chat_id = serializers.IntegerField(required=False, allow_null=True, default=None)
+    chat_id = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=GREATEST_ID
+    )
     content = serializers.CharField(trim_whitespace=False)
     model = serializers.CharField(required=False, allow_blank=True, max_length=190, default="")
     stream = serializers.BooleanField(required=False, default=False)
@@ -43,50 +41,36 @@ class SearchedSerializer(MessageSerializer):
 
 
 class SearchChat(APIView):
-    """Ask with a web search: answers with the finished message, or streams with `stream`.
-
-    Without a key, or when the search fails, the answer comes from the model alone and says so.
-    """
-
-    content_negotiation_class = AnyAccept
+    """A question with a web search."""
 
     @extend_schema(
+        summary="Ask with a web search",
+        tags=["messages"],
         request=SearchChatSerializer,
         responses={
-            200: OpenApiResponse(SearchedSerializer, description="with `stream`: text/event-stream"),
+            (200, "application/json"): SearchedSerializer,
+            **EVENTS,
             202: OpenApiResponse(SearchedSerializer, description="not finished yet: read it from the chat"),
         },
+        examples=[OpenApiExample("A question", {"content": "How far is the Moon?"}, request_only=True)],
     )
+    @idempotent()
     def post(self, request: Request) -> HttpResponseBase:
-        body = SearchChatSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        wanted = body.validated_data
+        """Ask with a web search: answers with the finished message, or streams with `stream`.
+
+        Without a key, or when the search fails, the answer comes from the model alone and says so.
+        """
+        wanted = read_body(SearchChatSerializer, request)
         chat = access.get_chat(request.user, wanted["chat_id"]) if wanted["chat_id"] else None
         sent = sending.send_message(
             chat,
             author=request.user,
             content=wanted["content"],
             model_name=wanted["model"],
-            client_id=wanted["client_id"] or idempotency_key(request),
+            client_id=wanted["client_id"] or client_id_of(request),
             search="on",
         )
         if wanted["stream"]:
-            opening = {
-                "type": "sent",
-                "chat": sent.chat.pk,
-                "message": sent.message.pk,
-                "answer": sent.answer.pk,
-            }
-            return stream_answer(request, sent.answer.pk, opening)
-        answer = _finished(sent.answer)
+            return stream_sent(request, sent)
+        answer = finished(sent.answer)
         return Response(SearchedSerializer(answer).data, status=202 if answer.is_running else 200)
-
-
-def _finished(answer: Message) -> Message:
-    """Return the answer as it is when it has ended, or when waiting has."""
-    until = time.monotonic() + LONGEST
-    while answer.is_running and time.monotonic() < until:
-        connection.close()  # the wait is long, and a connection is dear
-        time.sleep(LOOK_EVERY)
-        answer.refresh_from_db()
-    return answer

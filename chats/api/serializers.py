@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
 
+from chats import attachments
 from chats.attachments import Picture
 from chats.forms import MOST_PICTURES
 from chats.models import Chat, Message
+
+GREATEST_ID = 2**62
 
 
 class PictureSerializer(serializers.Serializer[Picture]):
@@ -24,26 +28,42 @@ class PictureSerializer(serializers.Serializer[Picture]):
 class MessageSerializer(serializers.ModelSerializer[Message]):
     """A message; `error` is a sentence in the caller's language. Give it its pictures before."""
 
+    parent_id = serializers.IntegerField(read_only=True, allow_null=True)
+    model = serializers.CharField(source="model_name", read_only=True)
     error = serializers.CharField(read_only=True)
     images = PictureSerializer(many=True, read_only=True, source="pictures")
 
     class Meta:
         model = Message
         fields = (
-            "id", "parent", "role", "kind", "status", "content", "thinking", "model_name", "error_code",
+            "id", "parent_id", "role", "kind", "status", "content", "thinking", "model", "error_code",
             "error", "images", "sources", "numbers", "created_at", "finished_at",
             "edited_at",
         )  # fmt: skip
         read_only_fields = fields
 
 
+def told_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Return messages with their pictures, in a constant number of queries."""
+    attachments.show_pictures(messages)
+    attachments.show_drawn(messages)
+    return list(MessageSerializer(messages, many=True).data)
+
+
+def told_message(message: Message) -> dict[str, Any]:
+    """Return one message with its pictures."""
+    return told_messages([message])[0]
+
+
 class ChatSerializer(serializers.ModelSerializer[Chat]):
-    """A chat in a list."""
+    """A chat in a list; `model` answers in it, an empty one is chosen by the app."""
+
+    model = serializers.CharField(source="model_name", required=False, allow_blank=True, max_length=190)
 
     class Meta:
         model = Chat
         fields = (
-            "id", "title", "model_name", "system_prompt", "options", "unread", "pinned_at", "archived_at",
+            "id", "title", "model", "system_prompt", "options", "unread", "pinned_at", "archived_at",
             "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "options", "unread", "pinned_at", "archived_at", "created_at", "updated_at")
@@ -70,18 +90,19 @@ class SearchField(serializers.ChoiceField):
 
 
 class SendSerializer(serializers.Serializer[object]):
-    """A message to send. `stream` false answers at once; the answer is then read from the chat.
-
-    `image_ids` are the `source_id`s of uploads; with them `content` may be empty.
-    """
+    """A message to send. `image_ids` are the `image_id`s of uploads; with them `content` may be empty."""
 
     content = serializers.CharField(trim_whitespace=False, allow_blank=True)
     image_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1), required=False, default=list, max_length=MOST_PICTURES
+        child=serializers.IntegerField(min_value=1, max_value=GREATEST_ID),
+        required=False,
+        default=list,
+        max_length=MOST_PICTURES,
     )
     model = serializers.CharField(required=False, allow_blank=True, max_length=190, default="")
     search = SearchField(required=False, default="")
-    stream = serializers.BooleanField(required=False, default=True)
+    stream = serializers.BooleanField(required=False, default=False)
+    wait = serializers.BooleanField(required=False, default=False)
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 
 

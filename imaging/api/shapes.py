@@ -51,6 +51,11 @@ def describe(job: ImageJob) -> dict[str, Any]:
     }
 
 
+def described(user: Any, job_id: int) -> dict[str, Any]:
+    """Return one of the user's jobs."""
+    return describe(with_images(ImageJob.objects.visible_to(user)).get(pk=job_id))
+
+
 def describe_source(source: SourcePicture) -> dict[str, Any]:
     """Return the message of a picture that was brought along."""
     file = source.file

@@ -10,40 +10,40 @@ from django.http import HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.idempotency import idempotent
+from accounts.api.parsing import read_body
 from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest
 from chats import access as chats_access
 from imaging import sources
-
-
-class UploadSerializer(serializers.Serializer[Any]):
-    """A picture to be changed; the field may also be called `image`."""
-
-    file = serializers.FileField(required=False)
-    image = serializers.FileField(required=False)
-    chat_id = serializers.IntegerField(required=False, allow_null=True)
+from imaging.api.serializers import UploadedSerializer, UploadSerializer
 
 
 class Upload(APIView):
-    """Keeps a picture to be changed, as a message in a chat, a new one without `chat_id`.
-
-    An order names it by `message_id` as its `reference_image_id`, or by `source_id`.
-    """
+    """A picture to be changed."""
 
     parser_classes = [MultiPartParser, FormParser]
 
-    @extend_schema(request={"multipart/form-data": UploadSerializer}, responses={201: dict})
+    @extend_schema(
+        summary="Bring a picture along",
+        tags=["pictures"],
+        request={"multipart/form-data": UploadSerializer},
+        responses={201: UploadedSerializer},
+    )
+    @idempotent()
     def post(self, request: Request) -> Response:
-        given = UploadSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        """Keep a picture to be changed, as a message in a chat, a new one without `chat_id`.
+
+        An order names it by `message_id` as its `reference_image_id`, or by `source_id`; a message
+        takes it along by its `image_id`.
+        """
+        chat_id = read_body(UploadSerializer, request)["chat_id"]
         data, name = _sent(request.FILES)
-        chat_id = given.validated_data.get("chat_id")
         chat = chats_access.get_chat(request.user, chat_id) if chat_id else None
         return Response(sources.describe(sources.add_to_chat(request.user, chat, data, name)), status=201)
 

@@ -1,131 +1,115 @@
-"""The JSON API of pictures: order, follow, read, cancel; bring a picture along."""
+"""The JSON API of pictures: list, read, follow, choose, cancel, delete."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import serializers
-from rest_framework.pagination import PageNumberPagination
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pagination import Pages, paged
+from accounts.api.parsing import read_body
 from accounts.errors import AppError, Code
-from chats import access as chats_access
-from chats.api.views import AnyAccept
-from imaging import access, ordering, orders
+from chats.api.views import EVENTS
+from imaging import access, ordering
 from imaging.api import shapes
-from imaging.models import GeneratedImage, ImageJob, SourcePicture
+from imaging.api.ordering import PREVIEWS, variant
+from imaging.api.serializers import ChooseSerializer, JobSerializer
+from imaging.models import ImageJob, SourcePicture
 from live import log, sse
 
-PATIENCE = 600.0  # seconds that `wait` lasts at most
-LOOK_EVERY = 0.3
-PREVIEWS = ("preview",)
-"""Events that come only to who asks for them: a preview has some 20 kB."""
+STATES = {"running": [*ImageJob.THINKING, ImageJob.Status.REVIEWING, *ImageJob.DRAWING]}
+STATES["ended"] = [*ImageJob.FINAL]
+STATUS = OpenApiParameter("status", str, enum=[*STATES], description="All without it.")
 
 
-class GenerateSerializer(serializers.Serializer[Any]):
-    """What is drawn. Without `chat_id` a new chat begins; `reference_image_id` is a message's id."""
+class ManyPages(Pages):
+    """Sixty pictures a page."""
 
-    chat_id = serializers.IntegerField(required=False, allow_null=True)
-    description = serializers.CharField(max_length=orders.LONGEST_DESCRIPTION, allow_blank=True)
-    width = serializers.IntegerField(required=False, allow_null=True)
-    height = serializers.IntegerField(required=False, allow_null=True)
-    reference_image_id = serializers.IntegerField(required=False, allow_null=True)
-    image_id = serializers.IntegerField(required=False, allow_null=True)
-    source_id = serializers.IntegerField(required=False, allow_null=True)
-    batch_count = serializers.IntegerField(required=False, default=1)
-    seed = serializers.CharField(required=False, allow_blank=True, default="")
-    denoise = serializers.FloatField(required=False, allow_null=True)
-    strength = serializers.CharField(required=False, allow_blank=True, default="")
-    prompt_first = serializers.BooleanField(required=False, default=False)
-    wait = serializers.BooleanField(required=False, default=False)
-    previews = serializers.BooleanField(required=False, default=False)
-    client_id = serializers.UUIDField(required=False, allow_null=True)
+    page_size = 60
 
 
-def order(request: Request) -> tuple[ImageJob, dict[str, Any]]:
-    """Order the picture that the request describes. Raises AppError, DRF's ValidationError."""
-    given = GenerateSerializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    told = given.validated_data
-    chat = chats_access.get_chat(request.user, told["chat_id"]) if told.get("chat_id") else None
-    job = ordering.order_picture(
-        request.user,
-        chat,
-        told["description"],
-        width=told.get("width"),
-        height=told.get("height"),
-        variants=told["batch_count"],
-        seed=told["seed"],
-        source=_source(request.user, told),
-        strength=told["strength"],
-        denoise=told.get("denoise"),
-        prompt_first=told["prompt_first"],
-        client_id=told.get("client_id"),
-    )
-    return job, told
+def _page(view: APIView, request: Request, jobs: Any, pages: Pages) -> Response:
+    found = shapes.with_images(jobs).order_by("-pk")
+    page: list[ImageJob] = pages.paginate_queryset(found, request, view=view) or []
+    return pages.get_paginated_response([shapes.describe(job) for job in page])
 
 
-def _source(user: Any, told: dict[str, Any]) -> SourcePicture | GeneratedImage | None:
-    if told.get("source_id"):
-        return access.get_source(user, told["source_id"])
-    if told.get("reference_image_id"):
-        return ordering.source_of_message(user, told["reference_image_id"], told.get("image_id"))
-    return None
-
-
-def _described(user: Any, job_id: int) -> dict[str, Any]:
-    return shapes.describe(shapes.with_images(ImageJob.objects.visible_to(user)).get(pk=job_id))
-
-
-class Generate(APIView):
-    """Orders a picture: 202 with the job; with `wait` 200 when it is over."""
-
-    @extend_schema(request=GenerateSerializer, responses={200: dict, 202: dict})
-    def post(self, request: Request) -> Response:
-        job, told = order(request)
-        if told["wait"]:
-            _wait(job)
-        described = _described(request.user, job.pk)
-        return Response(described, status=200 if described["status"] in ImageJob.FINAL else 202)
-
-
-def _wait(job: ImageJob) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        job.refresh_from_db(fields=["status"])
-        if job.is_final or job.status == ImageJob.Status.REVIEWING:
-            return
-        time.sleep(LOOK_EVERY)
-
-
-class GenerateStream(APIView):
-    """Orders a picture and streams what happens to it as Server-Sent Events, until its end."""
-
-    content_negotiation_class = AnyAccept
+class Images(APIView):
+    """The caller's pictures."""
 
     @extend_schema(
-        request=GenerateSerializer, responses={200: OpenApiResponse(str, description="text/event-stream")}
+        operation_id="api_image_list",
+        summary="My pictures",
+        tags=["pictures"],
+        parameters=Pages.parameters,
+        responses=paged(JobSerializer),
     )
-    def post(self, request: Request) -> Any:
-        job, told = order(request)
-        opening = {"kind": "job", "id": job.pk, "type": "job", "job_id": job.pk, "message_id": job.message_id}
-        without = () if told["previews"] else PREVIEWS
-        return sse.respond(
-            kind="job", identity=job.pk, after="", user_id=job.user_id, opening=opening, without=without
-        )
+    def get(self, request: Request) -> Response:
+        """List the caller's pictures, newest first."""
+        return _page(self, request, ImageJob.objects.visible_to(request.user), ManyPages())
+
+
+class Jobs(APIView):
+    """The caller's orders of pictures."""
+
+    @extend_schema(
+        operation_id="api_jobs_list",
+        summary="My jobs",
+        tags=["jobs"],
+        parameters=[STATUS, *Pages.parameters],
+        responses=paged(JobSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        """List the caller's orders of pictures, newest first: those that run, have ended, or all."""
+        jobs, wanted = ImageJob.objects.visible_to(request.user), request.query_params.get("status", "")
+        if wanted and wanted not in STATES:
+            raise AppError(code=Code.INVALID, fields={"status": [", ".join(STATES)]})
+        return _page(self, request, jobs.filter(status__in=STATES[wanted]) if wanted else jobs, Pages())
+
+
+class OneJob(APIView):
+    """One order of a picture."""
+
+    @extend_schema(summary="A job", tags=["jobs"], responses=JobSerializer)
+    def get(self, request: Request, job_id: int) -> Response:
+        """Read a job by its own id; `/api/image/{message_id}` tells the same by its message's."""
+        return Response(shapes.described(request.user, access.get_job(request.user, job_id).pk))
+
+
+class OneImage(APIView):
+    """One picture."""
+
+    @extend_schema(summary="A picture", tags=["pictures"], responses=JobSerializer)
+    def get(self, request: Request, message_id: int) -> Response:
+        """Read a picture with everything that made it."""
+        brought = SourcePicture.objects.visible_to(request.user).filter(message_id=message_id)
+        if source := brought.select_related("file", "message").first():
+            return Response(shapes.describe_source(source))
+        job = access.get_job_of_message(request.user, message_id)
+        return Response(shapes.described(request.user, job.pk))
+
+    @extend_schema(summary="Delete a picture", tags=["pictures"], responses={204: None})
+    def delete(self, request: Request, message_id: int) -> Response:
+        """Take a picture out of sight for 30 days, then for good."""
+        ordering.delete_job(access.get_job_of_message(request.user, message_id))
+        return Response(status=204)
 
 
 class Events(APIView):
-    """What happens to a picture, from the beginning or after `Last-Event-ID`; previews with `?previews=1`."""
+    """What happens to a picture."""
 
-    content_negotiation_class = AnyAccept
-
-    @extend_schema(responses={200: OpenApiResponse(str, description="text/event-stream")})
+    @extend_schema(
+        summary="Follow a picture",
+        tags=["pictures"],
+        parameters=[OpenApiParameter("previews", OpenApiTypes.BOOL)],
+        responses=EVENTS,
+    )
     def get(self, request: Request, message_id: int) -> Any:
+        """Follow a picture as Server-Sent Events, from the beginning or after `Last-Event-ID`."""
         job = access.get_job_of_message(request.user, message_id)
         after = request.headers.get("Last-Event-ID", "")
         opening = {"kind": "job", "id": job.pk, "type": "job", "status": job.status}
@@ -140,116 +124,31 @@ class Events(APIView):
         )
 
 
-class ApproveSerializer(serializers.Serializer[Any]):
-    """What a person changes in a picture that was ordered with `prompt_first`."""
-
-    prompt = serializers.CharField(required=False, allow_blank=True, default="")
-    steps = serializers.IntegerField(required=False, allow_null=True)
-    denoise = serializers.FloatField(required=False, allow_null=True)
-
-
-class Approve(APIView):
-    """Lets a picture be drawn that waits for its person's word."""
-
-    @extend_schema(request=ApproveSerializer, responses={202: dict})
-    def post(self, request: Request, message_id: int) -> Response:
-        given = ApproveSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        told = dict(given.validated_data)
-        job = access.get_job_of_message(request.user, message_id)
-        ordering.approve_prompt(job, prompt=told.pop("prompt"), chosen=told)
-        return Response(_described(request.user, job.pk), status=202)
-
-
-class AgainSerializer(serializers.Serializer[Any]):
-    """With `image_id` that variant is varied; else the same is drawn again, by `prompt` if there is one."""
-
-    image_id = serializers.IntegerField(required=False, allow_null=True)
-    prompt = serializers.CharField(required=False, allow_blank=True, default="")
-    client_id = serializers.UUIDField(required=False, allow_null=True)
-
-
-class Again(APIView):
-    """Draws the same with new seeds, or variations of one of its variants."""
-
-    @extend_schema(request=AgainSerializer, responses={202: dict})
-    def post(self, request: Request, message_id: int) -> Response:
-        given = AgainSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        told = given.validated_data
-        job, client_id = access.get_job_of_message(request.user, message_id), told.get("client_id")
-        if told.get("image_id"):
-            new = ordering.vary_image(_variant(request.user, job, told["image_id"]), client_id=client_id)
-        else:
-            new = ordering.draw_again(job, prompt=told["prompt"].strip(), client_id=client_id)
-        return Response(_described(request.user, new.pk), status=202)
-
-
-class ChooseSerializer(serializers.Serializer[Any]):
-    """The variant that is the best one."""
-
-    image_id = serializers.IntegerField()
-
-
 class Choose(APIView):
-    """Makes a variant the picture's best: its cover, and what others start from."""
+    """The best variant of a picture."""
 
-    @extend_schema(request=ChooseSerializer, responses={200: dict})
+    @extend_schema(
+        summary="Choose the best variant",
+        tags=["pictures"],
+        request=ChooseSerializer,
+        responses={200: JobSerializer},
+    )
     def post(self, request: Request, message_id: int) -> Response:
-        given = ChooseSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        """Make a variant the picture's best: its cover, and what others start from."""
+        told = read_body(ChooseSerializer, request)
         job = access.get_job_of_message(request.user, message_id)
-        ordering.choose_image(_variant(request.user, job, given.validated_data["image_id"]))
-        return Response(_described(request.user, job.pk))
-
-
-def _variant(user: Any, job: ImageJob, image_id: int) -> GeneratedImage:
-    """Return one of the job's variants. Raises AppError not_found, also for another picture's."""
-    image = access.get_image(user, image_id)
-    if image.job_id != job.pk:
-        raise AppError(code=Code.NOT_FOUND)
-    return image
-
-
-class Pages(PageNumberPagination):
-    """Sixty pictures a page."""
-
-    page_size = 60
-
-
-class Images(APIView):
-    """The caller's pictures, newest first."""
-
-    @extend_schema(operation_id="api_image_list", responses={200: dict})
-    def get(self, request: Request) -> Response:
-        pages = Pages()
-        found = shapes.with_images(ImageJob.objects.visible_to(request.user)).order_by("-pk")
-        page: list[ImageJob] | None = pages.paginate_queryset(found, request, view=self)
-        return pages.get_paginated_response([shapes.describe(job) for job in page or []])
-
-
-class OneImage(APIView):
-    """One picture with everything that made it; DELETE takes it out of sight for 30 days, then for good."""
-
-    @extend_schema(responses={200: dict})
-    def get(self, request: Request, message_id: int) -> Response:
-        brought = SourcePicture.objects.visible_to(request.user).filter(message_id=message_id)
-        if source := brought.select_related("file", "message").first():
-            return Response(shapes.describe_source(source))
-        job = access.get_job_of_message(request.user, message_id)
-        return Response(_described(request.user, job.pk))
-
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, message_id: int) -> Response:
-        ordering.delete_job(access.get_job_of_message(request.user, message_id))
-        return Response(status=204)
+        ordering.choose_image(variant(request.user, job, told["image_id"]))
+        return Response(shapes.described(request.user, job.pk))
 
 
 class Cancel(APIView):
-    """Cancels a picture; finished variants are kept."""
+    """The end of a job."""
 
-    @extend_schema(request=None, responses={200: dict})
+    @extend_schema(
+        summary="Cancel a picture", tags=["pictures"], request=None, responses={200: JobSerializer}
+    )
     def post(self, request: Request, message_id: int) -> Response:
+        """Cancel a picture; finished variants are kept."""
         job = access.get_job_of_message(request.user, message_id)
         ordering.cancel_job(job)
-        return Response(_described(request.user, job.pk))
+        return Response(shapes.described(request.user, job.pk))

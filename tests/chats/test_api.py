@@ -31,7 +31,6 @@ ALL = [("get", "/api/chats"), ("post", "/api/chats"), *OF_A_CHAT]
 NOT_ALLOWED = [
     ("put", "/api/chats"),
     ("post", "/api/chats/{chat}"),
-    ("get", "/api/chats/{chat}/messages"),
     ("post", EVENTS),
     ("get", STOP),
 ]
@@ -116,7 +115,7 @@ def test_the_list_has_ones_own_chats_newest_first(
     assert (told["count"], told["next"], told["previous"]) == (2, None, None)
     assert [chat["id"] for chat in told["results"]] == [newer.pk, older.pk]
     assert set(told["results"][0]) == {
-        "id", "title", "model_name", "system_prompt", "options", "unread", "pinned_at", "archived_at",
+        "id", "title", "model", "system_prompt", "options", "unread", "pinned_at", "archived_at",
         "created_at", "updated_at",
     }  # fmt: skip
 
@@ -148,13 +147,13 @@ def test_a_senseless_page_size_breaks_nothing(alice_client: Client, chat: Chat, 
 
 
 @pytest.mark.parametrize("path", ["/api/chats", "/api/chats/"])
-@pytest.mark.parametrize("body", [{}, {"title": "Physics", "model_name": MODEL}, {"title": ""}])
+@pytest.mark.parametrize("body", [{}, {"title": "Physics", "model": MODEL}, {"title": ""}])
 def test_a_chat_is_begun_empty(alice: User, alice_client: Client, path: str, body: dict[str, str]) -> None:
     response = call(alice_client, "post", path, body=body)
     assert response.status_code == 201
     chat = Chat.objects.get()
     assert (chat.user, chat.leaf) == (alice, None)
-    assert (chat.title, chat.model_name) == (body.get("title", ""), body.get("model_name", ""))
+    assert (chat.title, chat.model_name) == (body.get("title", ""), body.get("model", ""))
     assert response.json()["id"] == chat.pk
 
 
@@ -178,8 +177,8 @@ def test_fields_that_are_unknown_or_not_ones_own_to_set_are_ignored(
     [
         ({"title": "x" * 121}, ["title"]),
         ({"title": None}, ["title"]),
-        ({"model_name": ["a"]}, ["model_name"]),
-        ({"title": {"a": 1}, "model_name": "m" * 191}, ["title", "model_name"]),
+        ({"model": ["a"]}, ["model"]),
+        ({"title": {"a": 1}, "model": "m" * 191}, ["title", "model"]),
     ],
 )
 def test_a_chat_with_bad_fields_is_told_by_field(
@@ -194,13 +193,13 @@ def test_a_chat_is_read_with_its_thread(alice_client: Client, chat: Chat) -> Non
         told = alice_client.get(path).json()
         assert (told["id"], told["title"]) == (chat.pk, "Question 0")
         question, answer = told["messages"]
-        assert (question["role"], question["content"], question["parent"]) == ("user", "Question 0", None)
-        assert (answer["role"], answer["content"], answer["parent"]) == (
+        assert (question["role"], question["content"], question["parent_id"]) == ("user", "Question 0", None)
+        assert (answer["role"], answer["content"], answer["parent_id"]) == (
             "assistant",
             "The sky.",
             question["id"],
         )
-        assert (answer["status"], answer["error"], answer["model_name"]) == ("complete", "", MODEL)
+        assert (answer["status"], answer["error"], answer["model"]) == ("complete", "", MODEL)
 
 
 def test_an_answers_error_is_a_sentence(alice: User, alice_client: Client) -> None:
@@ -222,9 +221,9 @@ def test_a_send_without_streaming_tells_what_it_made(alice_client: Client, chat:
     response = call(alice_client, "post", path, body={"content": "Why?", "model": "x:1b", "stream": False})
     assert response.status_code == 201
     told = response.json()
-    assert (told["chat_id"], told["message"]["parent"]) == (chat.pk, before)
+    assert (told["chat_id"], told["message"]["parent_id"]) == (chat.pk, before)
     assert told["message"]["content"] == "Why?"
-    assert (told["answer"]["status"], told["answer"]["model_name"]) == ("queued", "x:1b")
+    assert (told["answer"]["status"], told["answer"]["model"]) == ("queued", "x:1b")
     assert leaf(chat).pk == told["answer"]["id"]
 
 

@@ -66,7 +66,7 @@ def test_another_answer_stands_beside_the_first(alice: User, client: Client) -> 
     client.force_login(alice)
     path = f"/api/chats/{chat.pk}/messages/{leaf(chat).pk}/regenerate"
     told = call(client, "POST", path, {"model": "other:1b"})
-    assert (told.status_code, told.json()["answer"]["model_name"]) == (201, "other:1b")
+    assert (told.status_code, told.json()["answer"]["model"]) == (201, "other:1b")
 
 
 def test_a_cut_answer_goes_on(alice: User, client: Client) -> None:

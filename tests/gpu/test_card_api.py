@@ -123,6 +123,6 @@ def test_the_diary_is_in_plain_words(admin_client: Client) -> None:
     assert begun
     parts = {"ollama_out": 1.1, "comfyui_ready": 19.0}
     arbiter.transact("switched", switch_id=begun.id, parts=parts)
-    entries = admin_client.get("/api/gpu/diary").json()["entries"]
+    entries = admin_client.get("/api/gpu/diary").json()["results"]
     assert entries[0]["sentence"] == "for a picture: Ollama out in 1.1 s, ComfyUI ready in 19 s"
     assert entries[0]["at"] > 0

@@ -305,7 +305,7 @@ def test_a_download_whose_worker_has_died_is_shown_as_cut_off() -> None:
 def test_the_api_tells_the_same_facts(alice_client: Client, ollama: ScriptedOllama) -> None:
     LanguageModel.objects.create(name=MODEL, label="The quick one", num_ctx=1024)
     load(ollama)
-    first = alice_client.get("/api/models").json()["models"][0]
+    first = alice_client.get("/api/models").json()["results"][0]
     assert (first["name"], first["label"], first["loaded"]) == (MODEL, "The quick one", True)
     assert first["context"] == {"window": 1024, "trained": 8192, "loaded": 2048}
     assert first["size_vram"] == first["size_loaded"] > first["size"]
