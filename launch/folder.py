@@ -14,6 +14,7 @@ from launch.locks import FileLock
 
 SPACE = 200 * 2**20  # bytes that must be free
 SECRETS = ("DJANGO_SECRET_KEY", "JWT_SECRET")
+PLACEHOLDER = "your-secret-key-here"  # an example pasted as it stands is no secret
 
 
 def make(path: Path) -> Path:
@@ -68,7 +69,8 @@ def write_env(path: Path, values: Mapping[str, str]) -> None:
 def add_secrets(path: Path, environ: Mapping[str, str]) -> None:
     """Generate the secrets that neither the `.env` file at `path` nor the environment has; keep them safe."""
     known = read_env(path)
-    new = {name: secrets.token_urlsafe(48) for name in SECRETS if not (environ.get(name) or known.get(name))}
+    missing = [name for name in SECRETS if (environ.get(name) or known.get(name, "")) in {"", PLACEHOLDER}]
+    new = {name: secrets.token_urlsafe(48) for name in missing}
     if new:
         write_env(path, new)
     with suppress(OSError):

@@ -235,6 +235,8 @@ SECTIONS = (
 
 NAMES: dict[str, Name] = {name.name: name for _title, names in SECTIONS for name in names}
 
+UNUSED = {"REACT_APP_API_URL"}
+
 
 def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder that holds database, secrets, Redis and pictures."""

@@ -135,17 +135,19 @@ def _sqlite() -> dict[str, Any]:
 
 
 def _mysql() -> dict[str, Any]:
+    """Strict, in every letter; by TCP also on this machine, or the client would pass DB_PORT over."""
     return {
         "ENGINE": "django.db.backends.mysql",
-        "HOST": ENV["DB_HOST"],
+        "HOST": "127.0.0.1" if ENV["DB_HOST"] == "localhost" else ENV["DB_HOST"],
         "PORT": ENV["DB_PORT"],
         "USER": ENV["DB_USER"],
         "PASSWORD": ENV["DB_PASSWORD"],
         "NAME": ENV["DB_NAME"],
         "OPTIONS": {
             "charset": "utf8mb4",
-            "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",
+            "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
             "isolation_level": "read committed",
+            "connect_timeout": 10,
         },
     }
 

@@ -27,6 +27,7 @@ CHECKS: dict[str, Check] = {
     "secrets": safety.check_secrets,
     "doors": safety.check_doors,
     "admin": safety.check_admin,
+    "settings": safety.check_settings,
 }
 
 

@@ -249,6 +249,7 @@ FINE: dict[str, Sentence] = {
     "secrets": _("The secrets are strong."),
     "doors": _("Nothing is open that should be closed."),
     "admin": _("There is an admin."),
+    "unused": _("%(name)s is accepted and changes nothing: pages and API have one address here."),
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 from accounts.models import User
+from ollamachat import env
 from ollamachat.doctor.findings import Finding, fine, trouble
 
 LEAST_LETTERS = 8  # different ones; a random secret of 32 has about 25
@@ -60,3 +61,9 @@ def check_admin() -> Iterator[Finding]:
     """Yield whether somebody can sign in to the admin's pages. Raises DatabaseError."""
     there = User.objects.admins().exists()
     yield fine("admin", "admin") if there else trouble("admin", "admin_missing")
+
+
+def check_settings() -> Iterator[Finding]:
+    """Yield the settings of older set-ups that change nothing here."""
+    for name in sorted(env.UNUSED & env.given()):
+        yield fine("settings", "unused", name=name)
