@@ -16,6 +16,7 @@ from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base.forms import BaseAuthenticateForm
 from django.contrib.auth.models import update_last_login
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -29,6 +30,7 @@ from accounts.adapter import INACTIVE, TOO_MANY_TRIES, WRONG_LOGIN, credentials
 from accounts.errors import AppError, Code
 from accounts.models import ScriptLogin, User
 
+KEPT = timedelta(days=30)  # a login that is over
 LOCKED_SECONDS = 300  # allauth's window of failed attempts
 LOGIN, STAMP = "login", "stamp"  # claims: whose login it is, and what its account's password was
 TOKEN_ENDED = _("This token is not valid any more. Please sign in again.")
@@ -117,6 +119,12 @@ def end(login: ScriptLogin) -> None:
     """End a login: no token of it works any more, and its streams are closed."""
     if ScriptLogin.objects.filter(pk=login.pk, ended_at=None).update(ended_at=timezone.now()):
         revoking.close_sockets(login.user_id)
+
+
+def purge() -> int:
+    """Delete the logins that ended, or could have been renewed, a month ago; returns how many."""
+    then = timezone.now() - KEPT
+    return ScriptLogin.objects.filter(Q(ended_at__lt=then) | Q(expires_at__lt=then)).delete()[0]
 
 
 def ended() -> AppError:

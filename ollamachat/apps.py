@@ -6,6 +6,8 @@ from typing import Any
 
 from django.apps import AppConfig
 
+PURGE_EVERY = 3600.0  # seconds
+
 
 class OllamaChatConfig(AppConfig):
     """Starts a worker's sign of life, and the clock in the one that keeps house."""
@@ -16,6 +18,11 @@ class OllamaChatConfig(AppConfig):
         """Wait for the worker to be ready, if this process becomes one."""
         from celery.signals import worker_ready
 
+        from accounts import idempotency, tokens
+        from live import clock
+
+        clock.add("idempotent calls", lambda: PURGE_EVERY, idempotency.purge)
+        clock.add("logins of scripts", lambda: PURGE_EVERY, tokens.purge)
         worker_ready.connect(_begin, weak=False, dispatch_uid="begin")
 
 

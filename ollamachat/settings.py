@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ollamachat.cors.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -308,6 +309,8 @@ ACCOUNT_FORMS = {
     "reset_password": "accounts.forms.ResetPasswordForm",
     "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
 }
+# Besides allauth's own: links that let somebody in, and what is asked for once more with the password.
+ACCOUNT_RATE_LIMITS = {"link": "30/m/ip", "confirm": "10/m/user", "export": "6/h/user"}
 # Limits count by address; only behind a proxy of our own may X-Forwarded-For be believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if SECURE else 0
 CSRF_FAILURE_VIEW = "accounts.error_pages.csrf_failure"

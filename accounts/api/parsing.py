@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ class Json(BaseParser):
 def read_json(data: bytes) -> Any:
     """Return what the bytes say. Raises ParseError, AppError invalid."""
     try:
-        found = json.loads(data, parse_constant=_refuse)
+        found = json.loads(data, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise AppError(TOO_DEEP, code=Code.INVALID) from None
     except ValueError:
@@ -48,6 +49,14 @@ def read_json(data: bytes) -> Any:
 def _refuse(constant: str) -> Any:
     """Refuse NaN and the infinities, which are no JSON."""
     raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    """Return the number, which some texts have no room for."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
 
 
 def _is_deeper(found: Any, most: int) -> bool:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 
 
@@ -45,3 +47,57 @@ def test_every_error_has_the_one_shape(schema: dict[str, Any]) -> None:
 
 def test_no_address_ends_in_a_slash(schema: dict[str, Any]) -> None:
     assert not [path for path in schema["paths"] if path.endswith("/")]
+
+
+def test_the_schema_is_valid_and_nothing_warns(tmp_path: Path) -> None:
+    file = tmp_path / "schema.yml"
+    call_command("spectacular", "--validate", "--fail-on-warn", file=str(file))
+    assert file.read_text().startswith("openapi: 3.1.0")
+
+
+MAIN = [
+    ("/api/auth/register", "post"),
+    ("/api/auth/login", "post"),
+    ("/api/keys", "post"),
+    ("/api/chats/{chat_id}", "put"),
+    ("/api/chats/{chat_id}/messages", "post"),
+    ("/api/chat/search", "post"),
+    ("/api/image/generate", "post"),
+    ("/api/image/generate/stream", "post"),
+]
+
+
+@pytest.mark.parametrize(("path", "method"), MAIN)
+def test_the_main_calls_have_examples(schema: dict[str, Any], path: str, method: str) -> None:
+    body = schema["paths"][path][method]["requestBody"]["content"]["application/json"]
+    assert body["examples"]
+
+
+NOT_CREATING = {"/api/auth/register", "/api/auth/login", "/api/gpu/borrow", "/api/process/switch"}
+
+
+def test_whatever_creates_takes_an_idempotency_key(schema: dict[str, Any]) -> None:
+    without = set()
+    for path, operations in schema["paths"].items():
+        operation = operations.get("post", {"responses": {}})
+        names = {parameter["name"] for parameter in operation.get("parameters", [])}
+        creates = {"201", "202"} & set(operation["responses"]) and path.startswith("/api/")
+        if creates and path not in NOT_CREATING and "Idempotency-Key" not in names:
+            without.add(path)
+    assert without == {"/api/image/{message_id}/approve"}  # it lets one go on that is there
+
+
+def test_every_list_comes_in_pages(schema: dict[str, Any]) -> None:
+    for path, operations in schema["paths"].items():
+        answer = operations.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+        told = answer.get("application/json", {}).get("schema", {})
+        assert told.get("type") != "array", path
+
+
+def test_every_call_is_described(schema: dict[str, Any]) -> None:
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            if path.startswith("/api/") and path != "/api/schema":
+                assert operation.get("summary"), (method, path)
+                assert operation.get("description"), (method, path)
+                assert operation["tags"] != ["api"], (method, path)
