@@ -8,11 +8,11 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib import messages
-from django.http import HttpRequest
-from django.shortcuts import resolve_url
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
 from django.utils.translation import gettext_lazy as _
 
-from accounts import policy
+from accounts import doorstep, invites, policy
 from accounts.errors import AppError, Code
 from accounts.fields import fold_username
 
@@ -49,12 +49,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return policy.signup_is_open()
+        return policy.signup_is_open() or invites.kept(request) is not None
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
         """Return the name as it was typed; its folded form is what must be free."""
         super().clean_username(fold_username(username), shallow)
         return username.strip()
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """Say why this account does not get in, to whoever knew its password."""
+        doorstep.remember(request, user)
+        return redirect("account_inactive")
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return resolve_url("chats:home")

@@ -11,7 +11,7 @@ from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import registering
+from accounts import emailing, invites, registering
 from accounts.adapter import credentials
 from accounts.errors import AppError
 from accounts.models import USERNAME_LENGTH, User
@@ -70,17 +70,32 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
         self.fields["username"].widget = forms.TextInput(
             attrs={**NAME_ATTRIBUTES, "maxlength": str(USERNAME_LENGTH), "autofocus": True}
         )
-        self.fields["email"].label = _("E-mail (optional)")
+        self.fields["email"].label = _("E-mail") if emailing.is_needed() else _("E-mail (optional)")
+        self.fields["email"].required = emailing.is_needed()
         self.fields["email"].widget = forms.EmailInput(attrs={"autocomplete": "email"})
         self.fields["password1"] = new_password_field(_("Password"))
         self.order_fields(["username", "password1", "email"])
 
+    def clean_email(self) -> str:
+        """Return the address; where it is confirmed by mail first, this page tells nobody whose it is."""
+        email: str = self.cleaned_data["email"]
+        taken = not emailing.is_confirmed_first() and User.objects.filter(email=email or None).exists()
+        if taken and email:
+            raise forms.ValidationError(emailing.TAKEN)
+        return email
+
     def save(self, request: HttpRequest) -> User:
-        """Return the new user. Raises AppError when the name went in the meantime."""
+        """Return the new user. Raises AppError when the name or the invite went in the meantime."""
         data = self.cleaned_data
-        return registering.register_user(
-            data["username"], password=data["password1"], email=data.get("email") or None
+        user = registering.sign_up(
+            data["username"],
+            password=data["password1"],
+            email=data.get("email") or None,
+            invite=invites.kept(request),
+            request=request,
         )
+        invites.forget(request)
+        return user
 
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc]

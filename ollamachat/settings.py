@@ -138,7 +138,7 @@ def _sqlite() -> dict[str, Any]:
 def _mysql() -> dict[str, Any]:
     """Strict, in every letter; by TCP also on this machine, or the client would pass DB_PORT over."""
     return {
-        "ENGINE": "django.db.backends.mysql",
+        "ENGINE": "ollamachat.mysql",
         "HOST": "127.0.0.1" if ENV["DB_HOST"] == "localhost" else ENV["DB_HOST"],
         "PORT": ENV["DB_PORT"],
         "USER": ENV["DB_USER"],

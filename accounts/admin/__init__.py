@@ -5,9 +5,9 @@ from __future__ import annotations
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 
-from accounts.admin import groups, ledgers, people
+from accounts.admin import groups, invites, ledgers, people
 
-__all__ = ["groups", "ledgers", "people"]
+__all__ = ["groups", "invites", "ledgers", "people"]
 
 # The admin's own page for signing in would go around the limits of the door.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import policy, registering, tokens
+from accounts import invites, policy, registering, tokens
 from accounts.api.authentication import identify
 from accounts.api.parsing import read_body
 from accounts.api.permissions import ACCOUNT, KeysInScope
@@ -65,12 +65,19 @@ class Register(Door):
     )
     def post(self, request: Request) -> Response:
         """Make an account; 202 where an admin has to let new people in."""
-        policy.check_signup_is_open()
         given = read_body(RegisterSerializer, request)
+        invite = invites.find_invite(given["invite"]) if given["invite"] else None
+        if invite is None:
+            policy.check_signup_is_open()
         address = given["email"].partition("@")[0]
         username = given["username"] or registering.free_username(given["name"], address)
-        user = registering.register_user(
-            username, password=given["password"], email=given["email"], name=given["name"]
+        user = registering.sign_up(
+            username,
+            password=given["password"],
+            email=given["email"],
+            name=given["name"],
+            invite=invite,
+            request=request._request,
         )
         if user.waits_for_approval:
             return Response({"waiting": True}, status=status.HTTP_202_ACCEPTED)
