@@ -19,4 +19,6 @@ class AuthenticatedRequest(HttpRequest):
 def wants_json(request: HttpRequest) -> bool:
     """Return whether a script of ours or a client of the API asks, who reads errors as JSON."""
     fetched = request.headers.get("X-Requested-With") == "fetch"
-    return fetched or request.path.startswith(("/api/", "/v1/"))
+    bearer = request.headers.get("Authorization", "")[:7].lower() == "bearer "
+    by_header = bearer or "X-API-Key" in request.headers
+    return fetched or by_header or request.path.startswith(("/api/", "/v1/"))

@@ -11,8 +11,10 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.api.permissions import by_header_too
 from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest, wants_json
+from accounts.models import ApiKey
 from chats import access as chats_access
 from chats import pages
 from chats.forms import read_send
@@ -129,6 +131,7 @@ def _number(text: str) -> int:
 
 
 @require_safe
+@by_header_too(ApiKey.Scope.PICTURES)
 @login_required
 def media(request: AuthenticatedRequest, sha256: str, variant: str) -> HttpResponseBase:
     """Answer a picture or one of its thumbnails; what a hash names never changes."""

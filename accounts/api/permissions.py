@@ -6,13 +6,18 @@ lives in does. A view of which nothing is known is closed to keys.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase as Response
 from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts import rights
+from accounts.api.authentication import identify
 from accounts.errors import AppError, Code
 from accounts.models import ApiKey, Verb
 
@@ -38,13 +43,35 @@ def scope_of(view: Any, method: str = "POST") -> str | None:
 
 def check_key(key: ApiKey, view: Any, method: str) -> None:
     """Raise AppError forbidden unless the key reaches the view that way."""
-    scope = scope_of(view, method)
+    check_scope(key, scope_of(view, method), method)
+
+
+def check_scope(key: ApiKey, scope: str | None, method: str) -> None:
+    """Raise AppError forbidden unless the key reaches what has this scope that way."""
     if scope is None or scope == ACCOUNT:
         raise AppError(NOT_BY_KEY, code=Code.FORBIDDEN)
     rights.check(key.user, Verb.USE_API)
     reads = method in SAFE_METHODS and ApiKey.Scope.READ in key.scopes
     if scope != ANY and scope not in key.scopes and not reads:
         raise AppError(OUT_OF_SCOPE, code=Code.FORBIDDEN)
+
+
+def by_header_too(scope: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Let a page that only reads be read with a token, or with a key of this scope, as with a session."""
+
+    def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
+        @functools.wraps(view)
+        def known(request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+            found = identify(request)
+            if isinstance(found, ApiKey):
+                check_scope(found, scope, request.method or "")
+            if found:
+                request.user = found.user
+            return view(request, *args, **kwargs)
+
+        return known
+
+    return decorate
 
 
 class KeysInScope(BasePermission):

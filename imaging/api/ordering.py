@@ -128,8 +128,8 @@ class Approve(APIView):
     )
     def post(self, request: Request, message_id: int) -> Response:
         """Let a picture be drawn that was ordered with `prompt_first`."""
-        told = read_body(ApproveSerializer, request)
         job = access.get_job_of_message(request.user, message_id)
+        told = read_body(ApproveSerializer, request)
         ordering.approve_prompt(job, prompt=told.pop("prompt"), chosen=told)
         return Response(shapes.described(request.user, job.pk), status=202)
 
@@ -146,8 +146,8 @@ class Again(APIView):
     @idempotent()
     def post(self, request: Request, message_id: int) -> Response:
         """Draw the same with new seeds, or variations of one of its variants."""
-        told = read_body(AgainSerializer, request)
         job = access.get_job_of_message(request.user, message_id)
+        told = read_body(AgainSerializer, request)
         client_id = _client_id(request, told)
         if told["image_id"]:
             new = ordering.vary_image(variant(request.user, job, told["image_id"]), client_id=client_id)

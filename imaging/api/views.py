@@ -135,8 +135,8 @@ class Choose(APIView):
     )
     def post(self, request: Request, message_id: int) -> Response:
         """Make a variant the picture's best: its cover, and what others start from."""
-        told = read_body(ChooseSerializer, request)
         job = access.get_job_of_message(request.user, message_id)
+        told = read_body(ChooseSerializer, request)
         ordering.choose_image(variant(request.user, job, told["image_id"]))
         return Response(shapes.described(request.user, job.pk))
 

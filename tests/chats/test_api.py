@@ -290,6 +290,15 @@ def test_the_same_send_again_is_the_same_answer(alice_client: Client, chat: Chat
     assert Message.objects.count() == 4
 
 
+def test_a_streamed_send_again_under_its_key_is_the_same_answer(alice_client: Client, chat: Chat) -> None:
+    for _ in range(2):
+        answer = send(alice_client, chat, {"Idempotency-Key": "any text"}, content="once", stream=True)
+        assert answer["Content-Type"].startswith("text/event-stream")
+    assert Message.objects.count() == 4
+    other = send(alice_client, chat, {"Idempotency-Key": "any text"}, content="twice", stream=True)
+    assert_is_error(other, 409, "conflict")
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_an_ended_answer_is_told_whole_as_events(alice_client: Client, chat: Chat, slash: str) -> None:
     path = EVENTS.format(chat=chat.pk, message=chat.leaf_id) + slash

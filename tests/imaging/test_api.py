@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
+from accounts import apikeys
 from accounts.models import User
 from chats.models import Chat, Message
 from imaging import ordering, storage
@@ -195,3 +196,63 @@ def test_a_file_that_is_gone_from_the_disk_is_told_so(alice_client: Client, draw
     assert file
     storage.path(file).unlink()
     assert alice_client.get(file_url(drawn)).status_code == 410
+
+
+def test_a_file_is_read_with_a_key_for_pictures_and_with_no_other(
+    client: Client, alice: User, bob: User, drawn: ImageJob
+) -> None:
+    def status(user: User, scope: str) -> int:
+        _key, text = apikeys.create_key(user, name="x", scopes=[scope])
+        with closing(client.get(file_url(drawn), headers={"x-api-key": text})) as answer:
+            return int(answer.status_code)
+
+    assert [status(alice, scope) for scope in ("pictures", "read", "chat", "card")] == [200, 200, 403, 403]
+    assert status(bob, "pictures") == 404
+    dead = client.get(file_url(drawn), headers={"authorization": "Bearer dead"})
+    assert (dead.status_code, dead.json()["error"]["code"]) == (401, "unauthenticated")
+    assert client.get(file_url(drawn), headers={"authorization": "Basic YTpi"}).status_code == 302
+
+
+def test_a_chat_shows_the_variants_of_its_pictures(alice_client: Client, drawn: ImageJob) -> None:
+    wish, picture = alice_client.get(f"/api/chats/{drawn.chat_id}").json()["messages"]
+    assert (wish["images"], picture["kind"]) == ([], "picture")
+    told = alice_client.get(f"/api/image/{drawn.message_id}").json()
+    assert [image["url"] for image in picture["images"]] == [image["url"] for image in told["images"]]
+
+
+def test_more_pictures_in_a_chat_need_no_more_queries(
+    studio: Studio, alice: User, alice_client: Client, drawn: ImageJob, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(2):
+        ordering.order_picture(alice, drawn.chat, "Лиса", width=256, height=256)
+        studio.work()
+    with django_assert_max_num_queries(10):
+        assert len(alice_client.get(f"/api/chats/{drawn.chat_id}").json()["messages"]) == 6
+
+
+@pytest.mark.parametrize(("status", "count"), [("", 2), ("running", 1), ("ended", 1)])
+def test_jobs_are_listed_by_their_state(
+    alice: User, alice_client: Client, bob_client: Client, drawn: ImageJob, status: str, count: int
+) -> None:
+    ordering.order_picture(alice, None, "A lighthouse", width=256, height=256)
+    told = alice_client.get(f"/api/jobs?status={status}").json()
+    assert (told["count"], len(told["results"])) == (count, count)
+    assert bob_client.get("/api/jobs").json()["count"] == 0
+
+
+def test_a_job_is_read_by_its_own_id(alice_client: Client, bob_client: Client, drawn: ImageJob) -> None:
+    told = alice_client.get(f"/api/jobs/{drawn.pk}/").json()
+    assert told == alice_client.get(f"/api/image/{drawn.message_id}").json()
+    assert bob_client.get(f"/api/jobs/{drawn.pk}").status_code == 404
+    assert alice_client.get("/api/jobs?status=lost").status_code == 400
+
+
+@pytest.mark.parametrize("where", ["generate", "generate/stream"])
+def test_the_same_order_under_one_key_is_one(studio: Studio, alice_client: Client, where: str) -> None:
+    body = {"description": "Лиса", "width": 256, "height": 256}
+    for _ in range(2):
+        headers = {"idempotency-key": "one fox"}
+        path = f"/api/image/{where}"
+        answer = alice_client.post(path, body, content_type="application/json", headers=headers)
+        assert answer.status_code in (200, 202)
+    assert ImageJob.objects.count() == 1
