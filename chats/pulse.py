@@ -68,6 +68,8 @@ class Pulse:
 
     def _beat_forever(self) -> None:
         while True:
+            if not self._some.is_set():
+                connection.close()  # hours may pass, and the server would close it by then
             self._some.wait()
             answers = self._snapshot()
             if self._draining.is_set():
@@ -86,7 +88,6 @@ class Pulse:
 
     def _look(self, answers: list[Running]) -> None:
         if not answers:
-            connection.close()
             return
         self._stop_flagged(answers)
         now = time.monotonic()

@@ -58,6 +58,8 @@ class Pulse:
 
     def _beat_forever(self) -> None:
         while True:
+            if not self._some.is_set():
+                connection.close()  # hours may pass, and the server would close it by then
             self._some.wait()
             with self._lock:
                 jobs = list(self._running.values())
@@ -83,7 +85,6 @@ class Pulse:
         from imaging.running import End
 
         if not jobs:
-            connection.close()
             return
         held = ImageJob.objects.filter(claim__in=[running.claim for running in jobs])
         cancelled = dict(held.values_list("claim", "cancelled_at"))

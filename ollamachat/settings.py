@@ -82,6 +82,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ollamachat.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ollamachat.cors.CorsMiddleware",
@@ -308,11 +309,27 @@ ACCOUNT_FORMS = {
     "change_password": "accounts.forms.ChangePasswordForm",
     "reset_password": "accounts.forms.ResetPasswordForm",
     "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.forms.PasswordAgainForm",
 }
 # Besides allauth's own: links that let somebody in, and what is asked for once more with the password.
 ACCOUNT_RATE_LIMITS = {"link": "30/m/ip", "confirm": "10/m/user", "export": "6/h/user"}
 # Limits count by address; only behind a proxy of our own may X-Forwarded-For be believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if SECURE else 0
+# The second factor: codes of an app, recovery codes, and passkeys where the browser allows them.
+MFA_ADAPTER = "accounts.second_factor.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Ollama Chat"
+MFA_TOTP_TOLERANCE = 1  # periods of 30 s that the clock of a phone may be off
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
+MFA_FORMS = {
+    "authenticate": "accounts.mfa_forms.CodeForm",
+    "reauthenticate": "accounts.mfa_forms.CodeAgainForm",
+    "activate_totp": "accounts.mfa_forms.BeginCodesForm",
+    "add_webauthn": "accounts.mfa_forms.NewPasskeyForm",
+    "edit_webauthn": "accounts.mfa_forms.RenamePasskeyForm",
+}
 CSRF_FAILURE_VIEW = "accounts.error_pages.csrf_failure"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "chats:home"

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
-
-from tests.processes import App, Person, running_app
+from tests.processes import App, Person
 from tests.standins.ollama_script import Script
 
-LEFT_OUT = "mysql" in os.environ.get("OC_LEFT_OUT", "").split(",")
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.skipif(LEFT_OUT, reason="start.py left it out: MariaDB cannot be installed here"),
-]
 SAID = "На новой видеокарте растёт Ёлка на видеокарте; на вид котом; the café, num_ctx и C++ за 5 дней"
 FINDS = {
     "видеокарту": True,
@@ -45,18 +36,17 @@ FINDS = {
 }
 
 
-def test_search_finds_on_mariadb_what_it_finds_on_sqlite(mariadb: dict[str, str]) -> None:
-    with running_app(**mariadb) as app:
-        app.ollama.default = Script(tokens=["Пожалуйста, ", "рыжая лисица."])
-        alice, bob = app.person("ann"), app.person("ben")
-        chat, answer = app.send(alice, SAID)
-        app.wait_for_answer(alice, chat, answer)
-        for query, finds in FINDS.items():
-            assert (_found(app, alice, query) == 1) is finds, query
-        assert _found(app, alice, "лисицы") == 1
-        assert _found(app, bob, "лисицы") == 0
-        titled = app.call(alice, "/api/search", params={"q": "видеокарты"}).json()["chats"]
-        assert [hit["chat_id"] for hit in titled] == [chat]
+def test_search_finds_on_mariadb_what_it_finds_on_sqlite(app: App) -> None:
+    app.ollama.script(Script(tokens=["Пожалуйста, ", "рыжая лисица."]))
+    alice, bob = app.person("ann"), app.person("ben")
+    chat, answer = app.send(alice, SAID)
+    app.wait_for_answer(alice, chat, answer)
+    for query, finds in FINDS.items():
+        assert (_found(app, alice, query) == 1) is finds, query
+    assert _found(app, alice, "лисицы") == 1
+    assert _found(app, bob, "лисицы") == 0
+    titled = app.call(alice, "/api/search", params={"q": "видеокарты"}).json()["chats"]
+    assert [hit["chat_id"] for hit in titled] == [chat]
 
 
 def _found(app: App, person: Person, query: str) -> int:

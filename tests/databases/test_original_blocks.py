@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,6 @@ from tests.launch.conftest import ROOT
 from tests.launch.project import App
 from tests.seed import BLOCKS
 
-LEFT_OUT = "mysql" in os.environ.get("OC_LEFT_OUT", "").split(",")
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.skipif(LEFT_OUT, reason="start.py left it out: MariaDB cannot be installed here"),
-]
 AS_WRITTEN = "CREATE DATABASE ollama_chat; ALTER USER 'root'@'localhost' IDENTIFIED BY 'your-password';"
 
 

@@ -114,7 +114,7 @@ def told_as_unused() -> list[str]:
 SEEN: dict[str, Any] = {}
 NAMES = {
     "JWT_SECRET": Row(SECRET, lambda: SEEN["SIMPLE_JWT"]["SIGNING_KEY"] == SECRET, False, True),
-    "DB_USE_MYSQL": Row("true", database("ENGINE"), "django.db.backends.sqlite3", "django.db.backends.mysql"),
+    "DB_USE_MYSQL": Row("true", database("ENGINE"), "django.db.backends.sqlite3", "ollamachat.mysql"),
     "DB_HOST": Row("box", database("HOST"), "127.0.0.1", "box"),
     "DB_PORT": Row("3307", database("PORT"), 3306, 3307),
     "DB_USER": Row("chat", database("USER"), "root", "chat"),

@@ -1,0 +1,1 @@
+"""Django's MySQL with patience where the server has no free connection."""
