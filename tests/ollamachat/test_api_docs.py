@@ -58,7 +58,7 @@ def test_every_line_of_the_docs_does_what_it_says(app: App, tmp_path: Path) -> N
     text = DOCS.read_text(encoding="utf-8")
     assert text.count("\nstatus ") == len(EXPECTED.findall("\n".join(BLOCK.findall(text))))
     ran = run(script_of(text, app.url), tmp_path)
-    assert ran.returncode == 0, f"{ran.stderr[-3000:]}\n{ran.stdout[-2000:]}"
+    assert ran.returncode == 0, f"{ran.stderr[-3000:]}\n{ran.stdout[-2000:]}\n{app.logs()}"
     assert (tmp_path / "fox.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "chat.json").read_text())
     assert "event: end" in ran.stdout
