@@ -29,10 +29,11 @@ GATES: dict[str, list[str]] = {
     "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
     "deploy": [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"],
     "translations": ["python", "-m", "launch.translations"],
+    "mariadb": ["python", "-m", "tests.databases"],
     # A file stays whole, for what its tests share; both processes wait more than they compute.
     "tests": ["python", "-m", "pytest", "-n", "2", "--dist", "loadfile"],
 }
-NEED_PACKAGES = {"translations", "tests"}
+NEED_PACKAGES = {"translations", "mariadb", "tests"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ def _environment(folder: str) -> dict[str, str]:
 
 def _command(name: str, words: list[str], *, every_test: bool) -> list[str]:
     command = [sys.executable if word == "python" else word for word in words]
-    return [*command, "-m", "not long"] if name == "tests" and not every_test else command
+    if every_test:
+        return [*command, "--all"] if name == "mariadb" else command
+    return [*command, "-m", "not long"] if name == "tests" else command
 
 
 def _run_gate(name: str, command: list[str], environment: dict[str, str]) -> Result:

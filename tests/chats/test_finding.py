@@ -20,7 +20,7 @@ from chats.models import Chat, Message
 from tests.chats.conversation import ask, finish, know_models
 from tests.conftest import signed_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]  # MariaDB indexes what is committed only
 
 
 def say(user: User, content: str, *, chat: Chat | None = None, **changes: Any) -> Message:

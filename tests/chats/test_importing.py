@@ -84,6 +84,7 @@ def rich(user: User) -> Chat:
     return chat
 
 
+@pytest.mark.sqlite
 def test_a_chat_comes_back_whole_and_twice_is_two_copies(alice: User) -> None:
     chat = rich(alice)
     document = exported(chat)
@@ -211,6 +212,7 @@ def test_strange_numbers_and_letters_do_no_harm(alice: User, alice_client: Clien
     assert Message.objects.get(chat=chat).content == "abc"
 
 
+@pytest.mark.sqlite
 def test_nothing_stays_when_the_writing_fails(alice: User) -> None:
     document = small()
     document["chats"] *= 3
