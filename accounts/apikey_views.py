@@ -61,6 +61,7 @@ def keys(request: AuthenticatedRequest) -> HttpResponse:
     """Show the person's keys; POST makes one, whose text stands in this answer alone."""
     if request.method == "GET":
         return render(request, "accounts/api_keys.html", section(request.user))
+    rights.check(request.user, Verb.USE_API)
     form = KeyForm(request.POST, auto_id="key_%s")
     made = _make(request, form) if form.is_valid() else None
     if made is None:

@@ -74,7 +74,10 @@ def revoke_key(user: User, key_id: int, *, request: HttpRequest | None = None) -
 
 
 def find(text: str) -> ApiKey:
-    """Return the key, with its user, whose text this is. Raises AppError unauthenticated."""
+    """Return the key, with its user, whose text this is.
+
+    Raises AppError: unauthenticated, or forbidden for somebody who may use keys no more.
+    """
     hint = text.removeprefix(PREFIX).partition("_")[0][:16]
     key = ApiKey.objects.select_related("user").filter(hint=hint).first()
     if not constant_time_compare(_hash(text), key.key_hash if key else "") or key is None:
@@ -84,6 +87,7 @@ def find(text: str) -> ApiKey:
         raise AppError(KEY_WRONG, code=Code.UNAUTHENTICATED)
     if not key.user.is_active:
         raise AppError(INACTIVE, code=Code.UNAUTHENTICATED)
+    rights.check(key.user, Verb.USE_API)
     _note_use(key, now)
     return key
 

@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import apikeys
+from accounts import apikeys, rights
 from accounts.api.idempotency import idempotent
 from accounts.api.parsing import read_body
 from accounts.api.permissions import ACCOUNT
 from accounts.api.serializers import KeySerializer, NewKeySerializer
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, User, Verb
 
 A_KEY = {"name": "the editor", "scopes": ["chat", "read"], "expires_at": "2099-01-01T00:00:00Z"}
 
@@ -44,8 +44,9 @@ class Keys(generics.ListAPIView[ApiKey]):
     @idempotent(secret="key")  # noqa: S106 - the name of the field that is not kept
     def post(self, request: Request) -> Response:
         """Make a key; its text is in this answer and nowhere else."""
-        given = read_body(KeySerializer, request)
         user = cast("User", request.user)
+        rights.check(user, Verb.USE_API)
+        given = read_body(KeySerializer, request)
         key, text = apikeys.create_key(
             user,
             name=given["name"],
