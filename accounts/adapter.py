@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils.translation import gettext_lazy as _
 
-from accounts import doorstep, invites, policy
+from accounts import audit, doorstep, invites, passkeys, policy
 from accounts.errors import AppError, Code
 from accounts.fields import fold_username
 
@@ -21,6 +21,29 @@ logger = logging.getLogger(__name__)
 WRONG_LOGIN = _("The name or the password is wrong.")
 TOO_MANY_TRIES = _("Too many failed attempts. Please wait five minutes and try again.")
 INACTIVE = _("This account is switched off. Please ask the admin.")
+PASSKEY_AGAIN = "mfa_reauthenticate:webauthn"
+AGAIN = {
+    "reauthenticate": _("Use your password"),
+    "mfa_reauthenticate": _("Use a code"),
+    PASSKEY_AGAIN: _("Use a passkey"),
+}
+SAID = {
+    "password_changed.txt": _("Your password has been changed."),
+    "totp_activated.txt": _("Codes are on. From now on signing in asks for one."),
+    "totp_deactivated.txt": _("Codes are off."),
+    "webauthn_added.txt": _("The passkey is yours. You can sign in with it."),
+    "webauthn_removed.txt": _("The passkey is removed. Delete it from your device, too."),
+}
+NOTED = {
+    "password_changed": "user.password",
+    "password_set": "user.password",
+    "password_reset": "user.password",
+    "totp_activated": "factor.codes_on",
+    "totp_deactivated": "factor.codes_off",
+    "recovery_codes_generated": "factor.recovery_codes",
+    "webauthn_added": "factor.passkey_added",
+    "webauthn_removed": "factor.passkey_removed",
+}
 MAIL_FAILED = _("The mail could not be sent. Please ask the admin for a one-time link.")
 
 
@@ -46,6 +69,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "username_taken": _("This user name is taken."),
         "email_taken": _("This address is taken."),
         "enter_current_password": _("This is not your current password."),
+        "incorrect_password": _("This is not your current password."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -64,11 +88,30 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return resolve_url("chats:home")
 
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Return how somebody shows once more who they are: where there is a second factor, by that alone.
+
+        Otherwise whoever has the password could take the second factor away.
+        """
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        factors = [method for method in methods if method["id"] != "reauthenticate"]
+        if not passkeys.work_at(self.request):
+            factors = [method for method in factors if method["id"] != PASSKEY_AGAIN] or factors
+        return [{**method, "description": AGAIN[method["id"]]} for method in factors or methods]
+
     def add_message(self, request: HttpRequest, level: int, *args: Any, **kwargs: Any) -> None:
-        """Say that a password has changed; a person sees by themselves that they are in or out."""
+        """Say what has changed; a person sees by themselves that they are in or out."""
         template = kwargs.get("message_template") or (args[0] if args else "")
-        if template.endswith("password_changed.txt"):
-            messages.success(request, _("Your password has been changed."))
+        said = kwargs.get("message") or SAID.get(str(template).rpartition("/")[2])
+        if said:
+            messages.add_message(request, level, said)
+
+    def send_notification_mail(self, template_prefix: str, user: Any, *args: Any, **kwargs: Any) -> None:
+        """Write down in the audit log what allauth has changed about somebody's way in."""
+        action = NOTED.get(template_prefix.rpartition("/")[2])
+        if action:
+            audit.note(action, actor=user, request=self.request, target=user.username)
+        super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send the mail. Raises AppError unavailable when the mail server does not take it."""

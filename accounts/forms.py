@@ -109,6 +109,17 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc
         self.fields["oldpassword"].widget = _password_input("current-password")
 
 
+class PasswordAgainForm(allauth_forms.ReauthenticateForm):  # type: ignore[misc]
+    """The password once more, before something changes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label = _("Your password")
+        self.fields["password"].help_text = ""
+        self.fields["password"].widget = _password_input("current-password")
+        self.fields["password"].validators.append(MaxLengthValidator(LONGEST_PASSWORD))
+
+
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
     """The address that the mail goes to."""
 

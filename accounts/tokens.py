@@ -12,8 +12,6 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
-from allauth.mfa.adapter import get_adapter as get_mfa_adapter
-from allauth.mfa.base.forms import BaseAuthenticateForm
 from django.contrib.auth.models import update_last_login
 from django.core.exceptions import ValidationError
 from django.db.models import Q
@@ -25,7 +23,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from accounts import audit, revoking
+from accounts import audit, revoking, second_factor
 from accounts.adapter import INACTIVE, TOO_MANY_TRIES, WRONG_LOGIN, credentials
 from accounts.errors import AppError, Code
 from accounts.models import ScriptLogin, User
@@ -34,8 +32,6 @@ KEPT = timedelta(days=30)  # a login that is over
 LOCKED_SECONDS = 300  # allauth's window of failed attempts
 LOGIN, STAMP = "login", "stamp"  # claims: whose login it is, and what its account's password was
 TOKEN_ENDED = _("This token is not valid any more. Please sign in again.")
-CODE_NEEDED = _("Your account asks for a second factor. Send the code of your app, or a recovery code.")
-CODE_WRONG = _("This code is not right.")
 
 
 class Tokens(TypedDict):
@@ -60,22 +56,8 @@ def sign_in(request: HttpRequest, *, login: str, password: str, otp: str = "") -
         raise AppError(WRONG_LOGIN, code=Code.UNAUTHENTICATED)
     if not user.is_active:
         raise AppError(INACTIVE, code=Code.FORBIDDEN)
-    if get_mfa_adapter().is_mfa_enabled(user):
-        _check_code(user, otp)
+    second_factor.check(user, otp)
     return user
-
-
-def _check_code(user: User, otp: str) -> None:
-    """Raise AppError unless `otp` is a code of the person's app or one of their recovery codes."""
-    if not otp:
-        raise AppError(CODE_NEEDED, code=Code.UNAUTHENTICATED, fields={"otp": [CODE_NEEDED]})
-    form = BaseAuthenticateForm({"code": otp}, user=user)
-    if form.is_valid():
-        form.authenticator.record_usage()
-        return
-    if form.has_error("code", "too_many_login_attempts"):
-        raise AppError(TOO_MANY_TRIES, code=Code.LIMIT, retry_after=LOCKED_SECONDS)
-    raise AppError(CODE_WRONG, code=Code.UNAUTHENTICATED, fields={"otp": [CODE_WRONG]})
 
 
 def begin(user: User, request: HttpRequest | None = None) -> Tokens:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from allauth.account import views as allauth_views
-from django.urls import path, re_path
+from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
 
 from accounts import views
 
@@ -12,6 +13,8 @@ urlpatterns = [
     path("logout/", allauth_views.logout, name="account_logout"),
     path("signup/", allauth_views.signup, name="account_signup"),
     path("inactive/", views.inactive, name="account_inactive"),
+    path("confirm/", never_cache(allauth_views.reauthenticate), name="account_reauthenticate"),
+    path("second-factor/", include("accounts.urls_mfa")),
     path("password/change/", allauth_views.password_change, name="account_change_password"),
     path("password/reset/", views.forgot, name="account_reset_password"),
     path("password/reset/done/", allauth_views.password_reset_done, name="account_reset_password_done"),

@@ -1,5 +1,18 @@
-// The look and the "details" switch: this browser's own, so they live in its storage. theme.js applies them.
+// The look and the "details" switch: they hold in this browser at once, and go to the account. theme.js applies them.
+import { post } from "./http.js";
 import { keep, recall } from "./storage.js";
+
+/** Has the account keep it too; where that fails it holds in this browser all the same. */
+async function tell(name, value) {
+  const form = new FormData();
+  form.set(name, value);
+  try {
+    await post(document.querySelector(".account").dataset.look, form);
+    keep(`${name}-kept`, value);
+  } catch {
+    // offline, or signed out meanwhile
+  }
+}
 
 export function wireSettings() {
   const theme = document.querySelector('[data-setting="theme"]');
@@ -15,6 +28,7 @@ export function wireSettings() {
     keep(name, value);
     dispatchEvent(new Event("look-changed"));
     show();
+    tell(name, value);
   };
   theme.addEventListener("click", ({ target }) => {
     if (target.value) change("theme", target.value === "auto" ? "" : target.value);

@@ -1,11 +1,24 @@
-// Loaded before anything is painted: the theme and the "details" switch as this browser has them.
+// Loaded before anything is painted: the theme and the "details" switch. They are the person's, kept by
+// the server, and this browser's, so that they change at once and hold at the door: what the server has
+// counts when it is not what this browser last heard of it, for then it was changed elsewhere.
 (() => {
   const root = document.documentElement;
+  const kept = { theme: root.dataset.keptTheme, details: root.dataset.keptDetails };
   const stored = (name) => {
     try {
       return localStorage.getItem(name);
     } catch {
-      return null; // storage may be forbidden; then the system decides
+      return kept[name]; // storage may be forbidden
+    }
+  };
+  const adopt = (name) => {
+    if (kept[name] === undefined) return; // nobody is signed in
+    try {
+      if ((localStorage.getItem(`${name}-kept`) ?? "") === kept[name]) return;
+      localStorage.setItem(`${name}-kept`, kept[name]);
+      localStorage.setItem(name, kept[name]);
+    } catch {
+      // then `stored` answers what the server has
     }
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -18,6 +31,8 @@
     colour?.setAttribute("content", theme === "dark" ? "#161615" : "#fbfbfa");
   };
   root.classList.add("js");
+  adopt("theme");
+  adopt("details");
   apply();
   dark.addEventListener("change", apply);
   addEventListener("storage", apply);

@@ -81,5 +81,5 @@ def test_the_admins_pages_run_no_inline_script(admin_client: Client, alice: User
 
 @pytest.mark.django_db
 def test_pages_of_allauth_that_we_do_not_use_are_not_there(client: Client) -> None:
-    for path in ("email/", "confirm-email/", "reauthenticate/", "login/code/confirm/", "password/set/", ""):
+    for path in ("confirm-email/", "reauthenticate/", "login/code/confirm/", "password/set/", "2fa/"):
         assert client.get(f"/accounts/{path}").status_code == 404

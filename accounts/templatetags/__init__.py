@@ -1,0 +1,3 @@
+"""Tags of the accounts."""
+
+from __future__ import annotations
