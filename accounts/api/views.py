@@ -7,6 +7,7 @@ from typing import cast
 from django.contrib.auth import logout as end_session
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import status
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -170,7 +171,7 @@ class Verify(APIView):
     """Whether a token is good."""
 
     scope = ACCOUNT
-    authentication_classes = []
+    authentication_classes = [SessionAuthentication]  # a bad header is an answer here, not an error
     permission_classes = [AllowAny]
 
     @extend_schema(
@@ -191,7 +192,7 @@ def _verified(request: Request) -> User | None:
     except AppError:
         return None
     if found is None:
-        user = request._request.user
+        user = request.user
         return user if isinstance(user, User) else None
     return None if isinstance(found, ApiKey) else found.user
 

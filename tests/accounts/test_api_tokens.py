@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
@@ -104,6 +106,20 @@ def test_a_refresh_token_that_is_used_again_ends_its_login(client: Client, alice
     assert me(client, pair["access"]).status_code == 401
     assert me(client, other["access"]).status_code == 200
     assert AuditEntry.objects.get().action == "token.reused"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_refresh_at_once_one_is_first_and_the_login_ends(client: Client, pair: Tokens) -> None:
+    def refresh(_number: int) -> int:
+        try:
+            return int(fresh(Client(), pair["refresh"]).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = sorted(pool.map(refresh, range(6)))
+    assert statuses == [200, 401, 401, 401, 401, 401]
+    assert_is_over(client, pair)
 
 
 def test_each_token_is_for_its_own_use(client: Client, pair: Tokens) -> None:
@@ -210,6 +226,10 @@ def test_verify_tells_whose_token_it_is(client: Client, pair: Tokens, url: str) 
     answer = client.get(url, headers={"authorization": f"Bearer {pair['access']}"})
     assert answer.status_code == 200
     assert answer.json() == {"valid": True, "user": me(client, pair["access"]).json()}
+
+
+def test_verify_takes_a_session_too(alice_client: Client) -> None:
+    assert alice_client.get(VERIFY).json()["user"]["username"] == "alice"
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer x.y.z"}, {"x-api-key": "oc_1_2"}])
