@@ -154,8 +154,9 @@ def _mysql() -> dict[str, Any]:
     }
 
 
+SQLITE_DATABASE, MYSQL_DATABASE = _sqlite(), _mysql()  # what copydb opens besides
 # Under ASGI each request has a thread of its own: a kept connection would never be used again.
-DATABASES = {"default": {**(_mysql() if ENV["DB_USE_MYSQL"] else _sqlite()), "CONN_MAX_AGE": 0}}
+DATABASES = {"default": {**(MYSQL_DATABASE if ENV["DB_USE_MYSQL"] else SQLITE_DATABASE), "CONN_MAX_AGE": 0}}
 
 # --- Redis: broker, channel layer, live log, cache ---------------------------------------------------
 
