@@ -49,7 +49,7 @@ def test_a_key_is_withdrawn(alice_client: Client, bob_client: Client, alice: Use
 def test_who_may_not_use_keys_is_told_so(alice_client: Client, alice: User) -> None:
     User.objects.update(role=Role.GUEST)
     assert "ask the admin" in alice_client.get(PAGE).text
-    assert alice_client.post(PAGE, {"name": "x", "scopes": ["chat"]}).status_code == 400
+    assert alice_client.post(PAGE, {"name": "x", "scopes": ["chat"]}).status_code == 403
 
 
 def test_strangers_sign_in_first(client: Client) -> None:
