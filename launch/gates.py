@@ -15,7 +15,8 @@ from launch import ROOT
 from launch.errors import refuse
 from launch.words import say
 
-TYPED = ["start.py", "launch", "accounts", "live", "gpu", "chats", "imaging", "ollamachat", "tests", "bench"]
+SHIPPED = ["start.py", "launch", "accounts", "live", "gpu", "chats", "imaging", "ollamachat"]
+TYPED = [*SHIPPED, "tests", "bench"]
 MANAGE = ["python", "manage.py"]
 
 # Ordered: what takes a second before what takes minutes.
@@ -26,6 +27,7 @@ GATES: dict[str, list[str]] = {
     "template-format": ["djlint", "templates", "--check", "--quiet"],
     "layers": ["lint-imports"],
     "types": ["mypy", *TYPED],
+    "security": ["bandit", "-q", "-c", "pyproject.toml", "-r", *SHIPPED],
     "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
     "deploy": [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"],
     "translations": ["python", "-m", "launch.translations"],
