@@ -99,6 +99,8 @@ PAGES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "models": ("/models/", nothing),
     "pictures": ("/pictures/", nothing),
     "card": ("/card/", nothing),
+    "account": ("/accounts/", nothing),
+    "second factor": ("/accounts/second-factor/", nothing),
 }
 SOME = [("chat", pair) for pair in PAIRS] + [
     (name, PAIRS[place % len(PAIRS)]) for place, name in enumerate(PAGES) if name != "chat"
