@@ -4,6 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
+
+
+def _leave_forms_to_django() -> None:
+    """Have bodies passed on as they came.
+
+    The server would read each form a second time, whole in memory, and answer a crooked one
+    by hanging up without a word.
+    """
+    from daphne import http_protocol
+
+    class Request(http_protocol.WebRequest):  # type: ignore[misc]
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **{**named, "parsePOSTFormSubmission": False})
+
+    http_protocol.WebRequest = Request
 
 
 def main() -> None:
@@ -13,6 +29,7 @@ def main() -> None:
 
     from ollamachat import env
 
+    _leave_forms_to_django()
     settings = env.read()
     options = ["-b", settings["HOST"], "-p", str(settings["PORT"]), "--verbosity", "0"]
     options += ["--websocket_connect_timeout", "10", "--ping-interval", "25", "--ping-timeout", "60"]
