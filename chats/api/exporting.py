@@ -21,7 +21,7 @@ from chats import access, importing
 from chats.api.serializers import ChatSerializer
 from chats.export_views import FORMATS, send_chat
 
-FILES = ("application/json", "text/markdown", "text/html")
+FOR_READING = ("text/markdown", "text/html")
 
 
 class WholeBody(BaseParser):
@@ -43,7 +43,10 @@ class ExportChat(APIView):
         summary="Export a chat",
         tags=["chats"],
         parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=sorted(FORMATS), default="json")],
-        responses={(200, kind): OpenApiTypes.BINARY for kind in FILES},
+        responses={
+            (200, "application/json"): OpenApiTypes.OBJECT,
+            **{(200, kind): OpenApiTypes.BINARY for kind in FOR_READING},
+        },
     )
     def get(self, request: Request, chat_id: int) -> HttpResponseBase:
         chat = access.get_chat(request.user, chat_id)

@@ -106,6 +106,14 @@ class SendSerializer(serializers.Serializer[object]):
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 
 
+class EventSerializer(serializers.Serializer[object]):
+    """A Server-Sent Event: a frame of the live log. `Last-Event-ID` with its `id` goes on after it."""
+
+    id = serializers.CharField(required=False)
+    event = serializers.CharField(required=False, help_text="The frame's type: text, status, end...")
+    data = serializers.CharField(required=False, help_text="The frame as JSON.")  # type: ignore[assignment]
+
+
 class SentSerializer(serializers.Serializer[object]):
     """What a send has made."""
 

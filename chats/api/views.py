@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
@@ -22,6 +21,7 @@ from chats.api.managing import ChangeSerializer, change_chat
 from chats.api.serializers import (
     ChatSerializer,
     ChatWithMessagesSerializer,
+    EventSerializer,
     MessageSerializer,
     SendSerializer,
     SentSerializer,
@@ -32,7 +32,7 @@ from chats.models import Chat
 from chats.threads import read_messages, read_thread, read_tree
 from live import sse
 
-EVENTS = {(200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, "frames of the live log until `end`")}
+EVENTS = {(200, "text/event-stream"): OpenApiResponse(EventSerializer, "until the event `end`")}
 
 
 class Chats(generics.ListAPIView[Chat]):
