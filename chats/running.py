@@ -15,6 +15,7 @@ from chats import managing, stopping
 from chats.models import Chat, Message
 from chats.pulse import pulse
 from gpu.services.ollama import Stream
+from live import counters
 from live.redis import RedisError
 from live.scribe import scribe
 
@@ -93,6 +94,7 @@ class Running:
             **changes,
         }
         self._save_final(final)
+        counters.count("answers", status.value)
         self.line.end(status=status.value, **({"code": code} if code else {}))
         managing.tell_ended(self.message, status.value)
 

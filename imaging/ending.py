@@ -11,6 +11,7 @@ from accounts import limits
 from chats import managing
 from chats.models import Chat, Message
 from imaging.models import ImageJob
+from live import counters
 from live.events import tell_user
 
 MESSAGES = {
@@ -48,6 +49,7 @@ def end_job(
         finished_at=now,
     )
     Chat.objects.filter(pk=job.chat_id).update(updated_at=now)
+    counters.count("pictures", status.value)
     _give_back_what_was_not_drawn(job)
     _tell(job, status)
     return True

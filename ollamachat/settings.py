@@ -82,6 +82,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ollamachat.request_ids.RequestIdMiddleware",
     "ollamachat.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -445,14 +446,22 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "ollamachat.logs.Hiding", "format": "%(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "ollamachat.logs.Json"},
+    },
     "filters": {"asked": {"()": "ollamachat.health.NotReadyFilter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["asked"]}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": ENV["LOG_FORMAT"], "filters": ["asked"]}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django.channels.server": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        # A line for each request and task: for who collects logs, not for a terminal at home.
+        "ollamachat.access": {"level": "INFO" if ENV["LOG_FORMAT"] == "json" else "WARNING"},
+        "ollamachat.tasks": {"level": "INFO" if ENV["LOG_FORMAT"] == "json" else "WARNING"},
     },
 }

@@ -18,7 +18,7 @@ from django.conf import settings
 from kombu.exceptions import KombuError
 
 from gpu.arbiter.state import DRAW, OLLAMA, THINK, Card, Lease, Rules, Ticket
-from live import events
+from live import events, tracing
 from live.redis import RedisError, client, key
 
 logger = logging.getLogger(__name__)
@@ -150,7 +150,8 @@ def _send(lease: Lease) -> None:
         logger.error("nobody takes tickets of kind %s here", ticket.kind)
         return
     try:
-        kind.send(ticket.row_id, lease.id)
+        with tracing.under(tracing.of(ticket.id)):  # who grants is often another request than who asked
+            kind.send(ticket.row_id, lease.id)
     except (RedisError, KombuError, OSError) as error:
         logger.warning("%s could not be sent and is granted again later: %s", ticket.id, error)
 
@@ -169,6 +170,7 @@ def enqueue(ticket: Ticket) -> str:
     Without Redis it answers "lost": nothing is lost, the row's sweep asks again.
     """
     priority = ticket.priority or priority_of(ticket.stage)
+    tracing.keep(ticket.id)
     try:
         reply = transact("enqueue", ticket={**asdict(ticket), "priority": priority})
     except RedisError as error:

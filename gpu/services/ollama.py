@@ -12,6 +12,7 @@ import requests
 
 from gpu.services import errors
 from gpu.services.wire import CONNECT_TIMEOUT, Call, HungUpError
+from live import tracing
 
 QUICK = (2.0, 10.0)  # seconds to connect and to read, for calls that compute nothing
 NANO = 1e9
@@ -326,7 +327,9 @@ class Ollama:
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                response = session.request(method, self.url + path, json=body, timeout=wait)
+                response = session.request(
+                    method, self.url + path, json=body, timeout=wait, headers=tracing.headers()
+                )
         except ValueError as error:
             raise errors.GarbledError(str(error)) from error
         except requests.ReadTimeout as error:

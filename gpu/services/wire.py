@@ -16,6 +16,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from live import tracing
+
 CONNECT_TIMEOUT = 5.0  # seconds
 # A service may say nothing for minutes while a model loads, so reads have no
 # timeout: a host that vanished is told by TCP itself, after about a minute.
@@ -65,7 +67,8 @@ class Call:
         adapter = _Adapter(self)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
-        return session.post(url, json=body, stream=True, timeout=(CONNECT_TIMEOUT, None))
+        timeout = (CONNECT_TIMEOUT, None)
+        return session.post(url, json=body, stream=True, timeout=timeout, headers=tracing.headers())
 
 
 class _Adapter(HTTPAdapter):

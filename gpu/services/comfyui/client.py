@@ -25,6 +25,7 @@ from gpu.services.comfyui.records import (
     read_queue,
     read_stats,
 )
+from live import tracing
 
 # Seconds to connect and to read. ComfyUI answers in milliseconds, but its interpreter may be busy for
 # seconds while a model loads.
@@ -162,7 +163,7 @@ class ComfyUI:
         try:
             with requests.Session() as session:
                 session.trust_env = False  # a proxy of the environment is not meant for a service at home
-                given.setdefault("timeout", self._quick)
+                given = {"timeout": self._quick, "headers": tracing.headers(), **given}
                 return session.request(method, self.url + path, allow_redirects=False, **given)
         except requests.ReadTimeout as error:
             raise errors.ServiceHangsError(str(error), url=self.url) from error
