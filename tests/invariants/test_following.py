@@ -133,7 +133,9 @@ def texts(lines: list[str]) -> str:
 
 def test_events_stream_to_scripts_and_resume_where_they_were(app: App, alice: Person) -> None:
     chat = app.call(alice, "/api/chats", {}).json()["id"]
-    with app.call(alice, f"/api/chats/{chat}/messages/", {"content": "hello", "stream": True}, stream=True) as stream:
+    with app.call(
+        alice, f"/api/chats/{chat}/messages/", {"content": "hello", "stream": True}, stream=True
+    ) as stream:
         assert stream.headers["Content-Type"].startswith("text/event-stream")
         lines = stream.iter_lines(decode_unicode=True)
         seen = [line for line in (next(lines) for _ in range(40)) if line]
