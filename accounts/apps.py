@@ -12,7 +12,9 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from accounts import rights
+        from accounts import belongings, exporting, rights
+
+        belongings.exporters.append(exporting.export)
 
         # Permissions are made after a migration, so the groups that hold them are too.
         post_migrate.connect(rights.create_groups, sender=self, dispatch_uid="groups of the roles")

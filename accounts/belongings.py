@@ -25,6 +25,6 @@ def export(user: User) -> Iterable[tuple[str, bytes]]:
 
 
 def purge(user: User) -> None:
-    """Have every app delete what it keeps for the person."""
-    for purger in purgers:
+    """Have every app delete what it keeps for the person; what refers to others' rows goes before them."""
+    for purger in reversed(purgers):
         purger(user)

@@ -6,21 +6,24 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib import messages as flashes
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import apikey_views, avatars, emailing, limits, passkeys, sessions, tokens
+from accounts import apikey_views, avatars, emailing, exporting, leaving, limits, passkeys, sessions, tokens
+from accounts.downloads import send_file
 from accounts.errors import AppError, Code
 from accounts.forms import show_errors
 from accounts.http import AuthenticatedRequest
 from accounts.models import Avatar, ScriptLogin, Theme, User
-from accounts.profile_forms import EmailForm, ProfileForm
+from accounts.profile_forms import EmailForm, LeaveForm, ProfileForm
 from accounts.throttling import limited
 
 YEAR = 365 * 24 * 3600  # seconds
@@ -159,3 +162,30 @@ def end_elsewhere(request: AuthenticatedRequest) -> HttpResponse:
     sessions.end_elsewhere(request.user, request, keys="keys" in request.POST)
     flashes.success(request, _("You are signed out everywhere but here."))
     return redirect("accounts:account")
+
+
+@require_POST
+@login_required
+@limited("export")
+def export(request: AuthenticatedRequest) -> HttpResponseBase:
+    """Answer everything that is the person's as one zip."""
+    name = f"{request.user.username}-{timezone.localdate().isoformat()}.zip"
+    return send_file(request, exporting.export_zip(request.user), "application/zip", name)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters("password")
+@login_required
+@limited("confirm")
+def leave(request: AuthenticatedRequest) -> HttpResponseBase:
+    """Have the account deleted in 30 days, once the password was given."""
+    user = request.user
+    if leaving.is_only_admin(user):
+        return render(request, "accounts/leave.html", {"only_admin": True})
+    form = LeaveForm(user, request.POST or None)
+    if not form.is_valid():
+        return render(request, "accounts/leave.html", {"form": form, "days": leaving.KEPT.days})
+    leaving.leave(user, request)
+    logout(request)
+    return render(request, "accounts/left.html", {"person": user})

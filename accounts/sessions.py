@@ -85,3 +85,9 @@ def end_elsewhere(user: User, request: HttpRequest, *, keys: bool = False) -> No
         revoking.sign_out_everywhere(user, keys=keys)
         audit.note("user.signed_out", actor=user, request=request, target=user.username, keys=keys)
     update_session_auth_hash(request, user)
+
+
+def sessions_of(user: User) -> list[dict[str, object]]:
+    """Return the person's browsers for their export; never what lets in."""
+    rows = UserSession.objects.filter(user=user).order_by("created_at")
+    return list(rows.values("user_agent", "ip", "created_at", "last_seen_at"))

@@ -18,8 +18,10 @@ class ChatsConfig(AppConfig):
         from celery.signals import worker_shutting_down
         from django.db.models.signals import post_migrate
 
+        from accounts import belongings, leaving
         from accounts.models import Verb
         from chats import following, parts, purging, sweep, tasks
+        from chats.exporting import archive
         from chats.finding import search
         from chats.pulse import pulse
         from chats.websearch import toggle
@@ -28,7 +30,10 @@ class ChatsConfig(AppConfig):
 
         arbiter.send_grants_with("message", tasks.generate.delay, wanted=sweep.still_wanted)
         parts.add_tool(parts.Tool("chats/_search_toggle.html", toggle.search_tool, verb=Verb.SEARCH_WEB))
+        belongings.exporters.append(archive.export)
+        belongings.purgers.append(purging.purge_person)
         clock.add("purge", lambda: purging.EVERY, purging.purge)
+        clock.add("people who left", lambda: purging.EVERY, leaving.purge_left)
         clock.add("sweep", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         kinds.register(kinds.Kind("message", following.find, stop=following.stop))
 

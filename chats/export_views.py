@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
-
-from asgiref.sync import sync_to_async
 from django.contrib import messages as flashes
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
+from accounts.downloads import send_file
 from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest
 from chats import access, importing, pages
@@ -30,7 +26,6 @@ FORMATS = {
     "html": ("text/html; charset=utf-8", write_html),
     "json": ("application/json", lambda chat: write_json([chat])),
 }
-PIECE = 64 * 1024  # bytes that go out together at least
 
 
 @require_GET
@@ -72,19 +67,6 @@ def send_chat(request: HttpRequest, chat: Chat, form: str) -> HttpResponseBase:
     return send_file(request, pieces, content_type, f"{file_name(chat)}.{form}")
 
 
-def send_file(
-    request: HttpRequest, pieces: Iterator[bytes], content_type: str, name: str
-) -> HttpResponseBase:
-    """Return a file that is made while it is sent."""
-    larger = _gathered(pieces)
-    body: Any = _later(larger) if hasattr(request, "scope") else larger
-    response = StreamingHttpResponse(body, content_type=content_type)
-    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "no-store"
-    return response
-
-
 def _imported(request: AuthenticatedRequest) -> HttpResponse:
     file = request.FILES.get("file")
     if file is None or isinstance(file, list):
@@ -93,23 +75,3 @@ def _imported(request: AuthenticatedRequest) -> HttpResponse:
     said = ngettext("%(n)d chat is here.", "%(n)d chats are here.", len(chats)) % {"n": len(chats)}
     flashes.success(request, said)
     return redirect(chats[0] if len(chats) == 1 else "chats:home")
-
-
-def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the same bytes in fewer pieces: each costs a change of threads."""
-    waiting: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    yield b"".join(waiting)
-
-
-async def _later(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield what a thread makes; under ASGI an ordinary iterator would be read whole first."""
-    take = sync_to_async(lambda: next(pieces, None))
-    while (piece := await take()) is not None:
-        yield piece

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.models import User
 from chats.models import Chat, Message
 
 logger = logging.getLogger(__name__)
@@ -44,11 +45,22 @@ def _messages(before: datetime) -> QuerySet[Message]:
     return Message.objects.filter(deleted_at__lt=before, live_in=None).exclude(status__in=Message.RUNNING)
 
 
+def purge_person(user: User) -> None:
+    """Remove all chats of somebody who leaves for good."""
+    while gone := list(Chat.objects.filter(user=user).values_list("pk", flat=True)[:AT_ONCE]):
+        with transaction.atomic():
+            _remove(gone)
+
+
+def _remove(gone: list[int]) -> None:
+    Chat.objects.filter(pk__in=gone).update(leaf=None)
+    Chat.objects.filter(pk__in=gone).delete()
+
+
 @transaction.atomic
 def _purge_chats(before: datetime) -> int:
     gone = list(_chats(before).values_list("pk", flat=True)[:AT_ONCE])
-    Chat.objects.filter(pk__in=gone).update(leaf=None)
-    Chat.objects.filter(pk__in=gone).delete()
+    _remove(gone)
     return len(gone)
 
 

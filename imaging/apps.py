@@ -19,9 +19,9 @@ class ImagingConfig(AppConfig):
         """Wire the app's concepts to those of the lower apps."""
         from celery.signals import worker_shutting_down
 
-        from accounts import limits
+        from accounts import belongings, limits
         from gpu import arbiter
-        from imaging import beside, exporting, following, gallery, parts, sweep, tasks, tickets
+        from imaging import beside, exporting, following, gallery, leaving, parts, sweep, tasks, tickets
         from imaging.pulse import pulse
         from live import clock, kinds
 
@@ -31,6 +31,8 @@ class ImagingConfig(AppConfig):
         clock.add("picture files", lambda: sweep.ORPHANS_EVERY, sweep.clear_files)
         beside.register()
         exporting.register()
+        belongings.exporters.append(leaving.export)
+        belongings.purgers.append(leaving.purge)
         limits.measure_storage(gallery.bytes_kept)
         parts.register()
         kinds.register(kinds.Kind("job", following.find, stop=following.stop))

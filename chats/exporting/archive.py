@@ -3,66 +3,73 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
+import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from accounts import zipping
+from accounts.zipping import File
 from chats.exporting.document import write_json
 from chats.exporting.reading import write_markdown
-from chats.models import Chat
+from chats.models import Chat, Preferences
 
 ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 LONGEST_NAME = 60  # characters of a chat's title in its file's name
 
 
-class _Pipe:
-    """A file that keeps what is written until it is taken; zipfile sees that it can't go back in it."""
+class _Pictures:
+    """Puts each picture beside the texts once."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Do nothing: there is nothing below."""
-
-    def close(self) -> None:
-        """Do nothing, for the same reason."""
-
-    def take(self) -> Iterator[bytes]:
-        """Yield what has been written, and forget it."""
-        pieces, self._pieces = self._pieces, []
-        yield from pieces
-
-
-class _Pictures:
-    """Puts each picture into the zip once."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
         self._known: set[str] = set()
+        self._waiting: list[File] = []
 
     def __call__(self, data: bytes, content_type: str) -> dict[str, str]:
-        name = f"pictures/{hashlib.sha256(data).hexdigest()}.{ENDINGS.get(content_type, 'bin')}"
+        name = picture_name(data, content_type)
         if name not in self._known:
             self._known.add(name)
-            self._archive.writestr(zipfile.ZipInfo(name), data)  # pictures are packed already
+            self._waiting.append((name, data))
         return {"content_type": content_type, "file": name}
+
+    def take(self) -> Iterator[File]:
+        """Yield what has come since, and forget it."""
+        waiting, self._waiting = self._waiting, []
+        yield from waiting
+
+
+def picture_name(data: bytes, content_type: str) -> str:
+    """Return where a picture lies in the archive; the same bytes lie there once."""
+    return f"pictures/{hashlib.sha256(data).hexdigest()}.{ENDINGS.get(content_type, 'bin')}"
 
 
 def write_zip(chats: Iterable[Chat]) -> Iterator[bytes]:
     """Yield the zip piece by piece; one chat's texts are in memory at a time."""
-    pipe = _Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-        pictures = _Pictures(archive)
-        for number, chat in enumerate(chats, 1):
-            name = f"chats/{number:04d} {file_name(chat)}"
-            archive.writestr(f"{name}.json", "".join(write_json([chat], pictures)))
-            yield from pipe.take()
-            archive.writestr(f"{name}.md", "".join(write_markdown(chat, pictures, folder="../")))
-            yield from pipe.take()
-    yield from pipe.take()
+    return zipping.write_zip(files(chats))
+
+
+def files(chats: Iterable[Chat]) -> Iterator[File]:
+    """Yield the files of the chats."""
+    pictures = _Pictures()
+    for number, chat in enumerate(chats, 1):
+        name = f"chats/{number:04d} {file_name(chat)}"
+        yield from _file(f"{name}.json", write_json([chat], pictures), pictures)
+        yield from _file(f"{name}.md", write_markdown(chat, pictures, folder="../"), pictures)
+
+
+def _file(name: str, pieces: Iterator[str], pictures: _Pictures) -> Iterator[File]:
+    texts = []
+    for piece in pieces:
+        texts.append(piece)
+        yield from pictures.take()
+    yield name, "".join(texts).encode("utf-8", "replace")
+
+
+def export(user: Any) -> Iterator[File]:
+    """Yield what the person's export holds of their chats."""
+    yield from files(Chat.objects.visible_to(user).order_by("pk").iterator(chunk_size=100))
+    kept = Preferences.objects.filter(user=user).values("system_prompt", "options", "titles", "search_auto")
+    if mine := kept.first():
+        yield "chats/settings.json", json.dumps(mine, ensure_ascii=False, indent=2).encode()
 
 
 def file_name(chat: Chat) -> str:

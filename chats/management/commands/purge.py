@@ -1,4 +1,4 @@
-"""Remove for good what was deleted 30 days ago."""
+"""Remove for good what was deleted 30 days ago, and the accounts whose 30 days are over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from accounts import leaving
 from chats import purging
 
 
@@ -26,7 +27,9 @@ class Command(BaseCommand):
         before = timezone.now() - timedelta(days=options["days"])
         if options["dry_run"]:
             chats, messages = purging.count_purgeable(before)
-            self.stdout.write(f"{chats} chats and {messages} messages would go.")
+            people = leaving.count_due(timezone.now())
+            self.stdout.write(f"{chats} chats and {messages} messages would go, and {people} accounts.")
         else:
             chats, messages = purging.purge(before=before)
-            self.stdout.write(f"{chats} chats and {messages} messages are gone.")
+            people = leaving.purge_left()
+            self.stdout.write(f"{chats} chats and {messages} messages are gone, and {people} accounts.")
