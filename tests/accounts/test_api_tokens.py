@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,9 +12,12 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from accounts import revoking, tokens
+from accounts import apikeys, revoking, tokens
 from accounts.models import AuditEntry, Role, ScriptLogin, User
 from accounts.tokens import Tokens
+from live import log
+from live.redis import client as redis
+from live.tail import SIGNED_OUT
 from tests.conftest import PASSWORD
 
 ME = "/api/auth/me"
@@ -182,6 +186,18 @@ def test_logging_out_ends_the_login_of_the_token(client: Client, alice: User, pa
     assert client.post(f"{LOGOUT}/", content_type="application/json", headers=headers).status_code == 204
     assert_is_over(client, pair)
     assert me(client, other["access"]).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ends", ["login", "key"])
+def test_what_is_streamed_to_a_script_is_closed_when_it_is_put_out(alice: User, ends: str) -> None:
+    redis().delete(log.stream_key("user", alice.pk))
+    if ends == "login":
+        tokens.end(tokens.find(tokens.begin(alice)["access"]))
+    else:
+        apikeys.revoke_key(alice, apikeys.create_key(alice, name="x", scopes=["read"])[0].pk)
+    (_seq, fields), *_older = redis().xrevrange(log.stream_key("user", alice.pk), count=1)
+    assert json.loads(fields["f"])["type"] == SIGNED_OUT
 
 
 def test_logging_out_works_with_the_refresh_token_alone(client: Client, pair: Tokens) -> None:
