@@ -270,6 +270,7 @@ COMFYUI_MODEL = ENV["COMFYUI_MODEL"]
 COMFYUI_WORKFLOW_PATH = ENV["COMFYUI_WORKFLOW_PATH"]
 COMFYUI_WORKFLOW_IMG2IMG_PATH = ENV["COMFYUI_WORKFLOW_IMG2IMG_PATH"]
 IMAGE_STORAGE_PATH = DATA_DIR / ENV["IMAGE_STORAGE_PATH"]
+MEDIA_ACCEL = ENV["MEDIA_ACCEL"]
 IMAGE_DEFAULT_WIDTH = ENV["IMAGE_DEFAULT_WIDTH"]
 IMAGE_DEFAULT_HEIGHT = ENV["IMAGE_DEFAULT_HEIGHT"]
 IMAGE_MAX_WIDTH_UPLOAD = ENV["IMAGE_MAX_WIDTH_UPLOAD"]
@@ -314,7 +315,7 @@ ACCOUNT_FORMS = {
     "reauthenticate": "accounts.forms.PasswordAgainForm",
 }
 # Besides allauth's own: links that let somebody in, and what is asked for once more with the password.
-ACCOUNT_RATE_LIMITS = {"link": "30/m/ip", "confirm": "10/m/user", "export": "6/h/user"}
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"link": "30/m/ip", "confirm": "10/m/user", "export": "6/h/user"}
 # Limits count by address; only behind a proxy of our own may X-Forwarded-For be believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if SECURE else 0
 # The second factor: codes of an app, recovery codes, and passkeys where the browser allows them.
