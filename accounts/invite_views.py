@@ -71,4 +71,4 @@ def withdraw(request: AuthenticatedRequest, invite_id: int) -> HttpResponse:
 
 def _check_admin(request: AuthenticatedRequest) -> None:
     if not request.user.is_admin:
-        raise AppError(code=Code.NOT_FOUND)
+        raise AppError(code=Code.FORBIDDEN)

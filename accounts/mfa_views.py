@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from allauth.mfa.webauthn import views as passkey_views
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
@@ -28,6 +29,6 @@ def where_passkeys_work(view: Any) -> Callable[..., HttpResponseBase]:
     return guarded
 
 
-add_passkey = where_passkeys_work(passkey_views.add_webauthn)
+add_passkey = login_required(where_passkeys_work(passkey_views.add_webauthn))
 sign_in = where_passkeys_work(passkey_views.login_webauthn)
-confirm = where_passkeys_work(passkey_views.reauthenticate_webauthn)
+confirm = login_required(where_passkeys_work(passkey_views.reauthenticate_webauthn))

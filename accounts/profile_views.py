@@ -138,17 +138,17 @@ def email(request: AuthenticatedRequest) -> HttpResponseBase:
 
 @require_POST
 @login_required
-def end_browser(request: AuthenticatedRequest, key: int) -> HttpResponse:
+def end_browser(request: AuthenticatedRequest, session_id: int) -> HttpResponse:
     """Sign the person out in one browser."""
-    sessions.end_browser(request.user, key)
+    sessions.end_browser(request.user, session_id)
     return redirect("accounts:account")
 
 
 @require_POST
 @login_required
-def end_program(request: AuthenticatedRequest, key: str) -> HttpResponse:
+def end_program(request: AuthenticatedRequest, login_id: str) -> HttpResponse:
     """End the login of one program."""
-    login = ScriptLogin.objects.filter(user=request.user, pk=key).first()
+    login = ScriptLogin.objects.filter(user=request.user, pk=login_id).first()
     if login is None:
         raise AppError(code=Code.NOT_FOUND)
     tokens.end(login)

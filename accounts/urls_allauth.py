@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account import views as allauth_views
 from django.urls import include, path, re_path
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from accounts import views
 
@@ -20,7 +21,7 @@ urlpatterns = [
     path("password/reset/done/", allauth_views.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        allauth_views.password_reset_from_key,
+        require_http_methods(["GET", "POST"])(allauth_views.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path(

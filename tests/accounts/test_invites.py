@@ -153,13 +153,13 @@ def test_the_admin_pages_show_and_withdraw_invites_but_never_make_them(
     assert not invite.is_open
 
 
-def test_to_everybody_else_the_page_is_not_there(client: Client, alice: User, admin: User) -> None:
+def test_to_everybody_else_the_page_is_closed(client: Client, alice: User, admin: User) -> None:
     invite, _token = invites.create_invite(admin)
     assert client.get(PAGE)["Location"].startswith("/accounts/login/")
     stranger = signed_in(alice)
-    assert stranger.get(PAGE).status_code == 404
-    assert stranger.post(PAGE, FORM).status_code == 404
-    assert stranger.post(f"{PAGE}{invite.pk}/withdraw/").status_code == 404
+    assert stranger.get(PAGE).status_code == 403
+    assert stranger.post(PAGE, FORM).status_code == 403
+    assert stranger.post(f"{PAGE}{invite.pk}/withdraw/").status_code == 403
     invite.refresh_from_db()
     assert invite.is_open
 

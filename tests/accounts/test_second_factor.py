@@ -239,3 +239,13 @@ def test_an_unsound_passkey_is_refused(alice: User, settings: LazySettings) -> N
         answer = client.post(f"{BASE}passkeys/sign-in/", {"credential": credential}, **there)
         assert answer["Location"] == LOGIN
     assert not is_in(client)
+
+
+def test_nobody_touches_the_passkey_of_somebody_else(alice: User, bob: User) -> None:
+    passkey = Authenticator.objects.create(user=alice, type="webauthn", data={"name": "Mine"})
+    stranger = signed_in(bob)
+    confirm(stranger, password=PASSWORD)
+    for path in (f"{BASE}passkeys/{passkey.pk}/", f"{BASE}passkeys/{passkey.pk}/remove/"):
+        assert stranger.post(path, {"name": "Yours"}).status_code == 404
+    passkey.refresh_from_db()
+    assert passkey.data["name"] == "Mine"

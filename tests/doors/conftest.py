@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.test import Client
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import ApiKey, Role, User
+from accounts.models import ApiKey, Avatar, Invite, Role, ScriptLogin, User
 from chats.models import Chat, Message
 from imaging.models import GeneratedImage, ImageJob, SourcePicture
 from live.redis import client as redis
@@ -80,6 +82,8 @@ def _things(alice: User) -> tuple[dict[str, Any], int]:
         job=job, index=0, seed=1, width=256, height=256, file=source.file, prompt_id="1" * 32, status="done"
     )
     key = ApiKey.objects.create(user=alice, name="script", key_hash="0" * 64)
+    place = UserSession.objects.create(user=alice, ip="127.0.0.1", session_key="of a browser", user_agent="")
+    Avatar.objects.create(user=alice, sha="1" * 64, data=b"RIFF")
     return {
         "chat_id": chat.pk,
         "message_id": answer.pk,
@@ -87,6 +91,11 @@ def _things(alice: User) -> tuple[dict[str, Any], int]:
         "image_id": image.pk,
         "source_id": source.pk,
         "key_id": key.pk,
+        "session_id": place.pk,
+        "login_id": ScriptLogin.objects.get(user=alice).pk,
+        "invite_id": Invite.objects.create(token_hash="0" * 64, expires_at=now + timedelta(days=1)).pk,
+        "user_id": alice.pk,
+        "sha": "1" * 64,
         "sha256": source.file.sha256,
         "variant": "original",
         "name": "smollm2:135m",

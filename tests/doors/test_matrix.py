@@ -96,6 +96,12 @@ ALSO = {
     "^api/schema/?$": {"login"},  # a token that is shown must be a good one
     "link/<str:token>/": {"in"},  # a page that says the link is used up
     "setup/<str:token>/": {"in"},
+    "join/<str:token>/": {"in"},
+    "accounts/email/confirm/<str:token>/": {"in"},
+    "accounts/second-factor/code/": {"login"},  # nobody is half-way in
+    "accounts/second-factor/app/remove/": {"nothing"},  # no app is set up
+    "accounts/second-factor/recovery/": {"nothing"},
+    **{route: {"nothing"} for route in DOORS if "/passkeys/" in route},  # none at this address
     **{route: {"nothing"} for route in DOORS if route.startswith(("models/", "api/^models/(?P"))},  # no model
     **{route: {"nothing"} for route in DOORS if "/restore/" in route},  # it is not deleted
 }
