@@ -20,6 +20,7 @@ PACKAGES = {
     "gettext": ["gettext"],
     "redis": ["redis-server"],
     "compiler": ["gcc", "libc6-dev"],
+    "nginx": ["nginx"],
 }
 
 
@@ -46,6 +47,7 @@ def _missing() -> list[str]:
         "gettext": bool(shutil.which("xgettext") and shutil.which("msgfmt")),
         "redis": redis_choice.has_binary(),
         "compiler": bool(shutil.which("cc")),
+        "nginx": bool(_which("nginx")),
     }
     return [name for name, is_there in there.items() if not is_there]
 

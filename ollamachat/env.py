@@ -77,6 +77,12 @@ SECTIONS = (
             "Admins may read everybody's chats; everybody sees that it is so.",
         ),
         Name("CORS_ALLOWED_ORIGINS", "list", "", "Other sites whose pages may call the API; empty: none."),
+        Name(
+            "MEDIA_ACCEL",
+            "str",
+            "",
+            "Internal address where nginx serves the folder of pictures (deploy/); empty: the app sends them.",
+        ),
         Name("LOG_FORMAT", "str", "line", "How the log is written.", choices=("line", "json")),
         Name(
             "METRICS_TOKEN", "str", "", "Bearer token of /metrics; empty: this computer alone.", secret=True

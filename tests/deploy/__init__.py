@@ -1,0 +1,1 @@
+"""What deploy/ ships: nginx in front of several processes, units of systemd, containers."""
