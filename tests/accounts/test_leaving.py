@@ -127,7 +127,7 @@ def test_after_thirty_days_all_that_was_theirs_is_gone(alice: User, bob: User) -
 def test_the_command_counts_first_and_then_purges(alice: User) -> None:
     leaving.leave(alice)
     User.objects.filter(pk=alice.pk).update(leaves_at=timezone.now())
-    for options, said in (({"dry_run": True}, "would go, and 1 accounts"), ({}, "are gone, and 1 accounts")):
+    for options, said in (({"dry_run": True}, "1 accounts would go."), ({}, "1 accounts are gone.")):
         written = io.StringIO()
         call_command("purge", stdout=written, **options)
         assert said in written.getvalue()

@@ -27,9 +27,10 @@ class Command(BaseCommand):
         before = timezone.now() - timedelta(days=options["days"])
         if options["dry_run"]:
             chats, messages = purging.count_purgeable(before)
-            people = leaving.count_due(timezone.now())
-            self.stdout.write(f"{chats} chats and {messages} messages would go, and {people} accounts.")
+            people, said = leaving.count_due(timezone.now()), "would go"
         else:
             chats, messages = purging.purge(before=before)
-            people = leaving.purge_left()
-            self.stdout.write(f"{chats} chats and {messages} messages are gone, and {people} accounts.")
+            people, said = leaving.purge_left(), "are gone"
+        self.stdout.write(f"{chats} chats and {messages} messages {said}.")
+        if people:
+            self.stdout.write(f"{people} accounts {said}.")
