@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 WRONG_LOGIN = _("The name or the password is wrong.")
 TOO_MANY_TRIES = _("Too many failed attempts. Please wait five minutes and try again.")
-INACTIVE = _("This account is switched off. Please ask the admin.")
+INACTIVE = doorstep.SENTENCES[doorstep.Why.OFF]
 PASSKEY_AGAIN = "mfa_reauthenticate:webauthn"
 AGAIN = {
     "reauthenticate": _("Use your password"),

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, emailing, policy
 from accounts.errors import AppError, Code
@@ -23,6 +25,19 @@ class Why(StrEnum):
     ADDRESS = "address"
     LEAVES = "leaves"
     OFF = "off"
+
+
+SENTENCES: dict[Why, Promise] = {
+    Why.WAITS: _("An admin has to let you in first. Try again a little later."),
+    Why.ADDRESS: _("Confirm your address first: a mail with a link is on its way."),
+    Why.LEAVES: _("This account is being deleted. Sign in on the page to keep it."),
+    Why.OFF: _("This account is switched off. Please ask the admin."),
+}
+
+
+def sentence(user: User) -> Promise:
+    """Return why the account does not get in, for a program."""
+    return SENTENCES[why(user)]
 
 
 def why(user: User) -> Why:

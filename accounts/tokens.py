@@ -23,7 +23,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from accounts import audit, revoking, second_factor
+from accounts import audit, doorstep, revoking, second_factor
 from accounts.adapter import INACTIVE, TOO_MANY_TRIES, WRONG_LOGIN, credentials
 from accounts.errors import AppError, Code
 from accounts.models import ScriptLogin, User
@@ -55,7 +55,7 @@ def sign_in(request: HttpRequest, *, login: str, password: str, otp: str = "") -
     if user is None:
         raise AppError(WRONG_LOGIN, code=Code.UNAUTHENTICATED)
     if not user.is_active:
-        raise AppError(INACTIVE, code=Code.FORBIDDEN)
+        raise AppError(doorstep.sentence(user), code=Code.FORBIDDEN)
     second_factor.check(user, otp)
     return user
 

@@ -49,6 +49,9 @@ def test_a_program_is_told_that_it_waits(client: Client, settings: LazySettings)
     body = {"username": "ann", "password": PASSWORD}
     answer = client.post("/api/auth/register", body, content_type="application/json")
     assert (answer.status_code, answer.json()) == (202, {"waiting": True})
+    refused = client.post("/api/auth/login", body, content_type="application/json")
+    assert refused.status_code == 403
+    assert "An admin has to let you in" in refused.json()["error"]["message"]
 
 
 def test_nobody_learns_how_an_account_stands_without_its_password(client: Client) -> None:
