@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,10 +66,29 @@ def test_a_killed_process_comes_back_and_the_app_is_ready_again(app: App, name: 
     until(lambda: not missing_checks(app.url), seconds=15)
 
 
+def test_a_command_beside_the_app_finds_its_redis_and_workers(app: App) -> None:
+    told = doctor(app)
+    assert {"redis", "workers", "database"} <= {finding["name"] for finding in told}
+    missing = {"redis-down", "worker-missing", "not-checked", "migrations-pending"}
+    assert not missing & {finding["anchor"] for finding in told}
+    assert (Path(app.data) / "running.env").stat().st_mode & 0o077 == 0
+
+
+def doctor(app: App) -> list[dict[str, str]]:
+    """Return what `manage.py doctor` finds from a terminal of its own."""
+    kept = {name: os.environ[name] for name in ("PATH", "DJANGO_SECRET_KEY")}
+    kept["OLLAMA_CHAT_DATA"] = str(app.data)
+    command = [sys.executable, "manage.py", "doctor", "--json"]
+    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False)
+    found: list[dict[str, str]] = json.loads(done.stdout)["findings"]
+    return found
+
+
 def test_it_ends_within_five_seconds_and_starts_again(app: App) -> None:
     status, seconds, left = app.stop()
 
     assert (status, left) == (0, [])
+    assert not (Path(app.data) / "running.env").exists()
     assert seconds < 5
     assert second_start(app) < 20  # a guard: what an idle machine takes is measured, not tested
 
