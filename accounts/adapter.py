@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, doorstep, invites, passkeys, policy
+from accounts import audit, doorstep, invites, passkeys, policy, sessions
 from accounts.errors import AppError, Code
 from accounts.fields import fold_username
 
@@ -34,10 +34,11 @@ SAID = {
     "webauthn_added.txt": _("The passkey is yours. You can sign in with it."),
     "webauthn_removed.txt": _("The passkey is removed. Delete it from your device, too."),
 }
+PASSWORD = "user.password"  # noqa: S105 - a word of the audit log
 NOTED = {
-    "password_changed": "user.password",
-    "password_set": "user.password",
-    "password_reset": "user.password",
+    "password_changed": PASSWORD,
+    "password_set": PASSWORD,
+    "password_reset": PASSWORD,
     "totp_activated": "factor.codes_on",
     "totp_deactivated": "factor.codes_off",
     "recovery_codes_generated": "factor.recovery_codes",
@@ -111,6 +112,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         action = NOTED.get(template_prefix.rpartition("/")[2])
         if action:
             audit.note(action, actor=user, request=self.request, target=user.username)
+        if action == PASSWORD:
+            sessions.end_programs(user)
         super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

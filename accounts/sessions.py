@@ -7,6 +7,7 @@ from datetime import datetime
 
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -85,6 +86,21 @@ def end_elsewhere(user: User, request: HttpRequest, *, keys: bool = False) -> No
         revoking.sign_out_everywhere(user, keys=keys)
         audit.note("user.signed_out", actor=user, request=request, target=user.username, keys=keys)
     update_session_auth_hash(request, user)
+
+
+def end_programs(user: User) -> None:
+    """End the logins of the person's scripts, and close what is open: a new password has ended the rest."""
+    with transaction.atomic():
+        ScriptLogin.objects.filter(user=user, ended_at=None).update(ended_at=timezone.now())
+        transaction.on_commit(lambda: revoking.close_sockets(user.pk))
+
+
+def clear_ended() -> int:
+    """Forget the browsers whose sessions have ended by themselves; returns how many sessions went."""
+    gone, _rows = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    kept = Session.objects.values("session_key")
+    UserSession.objects.exclude(session_key__in=kept).delete()
+    return gone
 
 
 def sessions_of(user: User) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, doorstep, emailing, invites, links, registering
+from accounts import audit, doorstep, emailing, invites, links, registering, sessions
 from accounts.errors import AppError, Code
 from accounts.forms import NewPasswordForm, SetupForm, show_errors
 from accounts.models import Language, LinkPurpose, User
@@ -64,6 +64,7 @@ def one_time(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/one_time.html", {"form": form, "person": link.user})
     user = links.set_password(link, form.cleaned_data["password"])
     audit.note("user.password", actor=user, request=request, target=user.username)
+    sessions.end_programs(user)
     return _let_in(request, user)
 
 

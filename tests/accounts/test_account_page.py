@@ -5,13 +5,15 @@ import re
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from accounts import tokens
+from accounts import revoking, sessions, tokens
 from accounts.models import AuditEntry, Avatar, Role, ScriptLogin, User
 from tests.conftest import PASSWORD, signed_in
 
@@ -221,6 +223,27 @@ def test_a_changed_password_is_written_down(alice_client: Client) -> None:
     form = {"oldpassword": PASSWORD, "password1": "another horse battery"}
     alice_client.post("/accounts/password/change/", form)
     assert AuditEntry.objects.filter(action="user.password", actor_name="alice").count() == 1
+
+
+def test_a_new_password_ends_programs_and_closes_what_is_open(
+    alice_client: Client, alice: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    closed: list[int] = []
+    revoking.on_sign_out(closed.append)
+    tokens.begin(alice)
+    form = {"oldpassword": PASSWORD, "password1": "another horse battery"}
+    with django_capture_on_commit_callbacks(execute=True):
+        alice_client.post("/accounts/password/change/", form)
+    revoking._closers.remove(closed.append)
+    assert closed == [alice.pk]
+    assert alice_client.get(PAGE).context["programs"] == []
+
+
+def test_sessions_that_have_ended_are_forgotten(alice: User) -> None:
+    kept, old = sign_in(), sign_in()
+    Session.objects.filter(pk=old.session.session_key).update(expire_date=alice.date_joined)
+    assert sessions.clear_ended() == 1
+    assert UserSession.objects.get().session_key == kept.session.session_key
 
 
 def test_the_number_of_queries_does_not_grow(alice: User, django_assert_max_num_queries: Any) -> None:
