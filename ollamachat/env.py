@@ -81,7 +81,7 @@ SECTIONS = (
             "MEDIA_ACCEL",
             "str",
             "",
-            "Internal address where nginx serves the folder of pictures (deploy/); empty: the app sends them.",
+            "Address inside nginx of the folder of pictures (deploy/); empty: the app sends them.",
         ),
         Name("LOG_FORMAT", "str", "line", "How the log is written.", choices=("line", "json")),
         Name(

@@ -14,7 +14,8 @@ from ollamachat import env
 HIDDEN = "…"
 PATTERNS = (
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"), rf"\1{HIDDEN}"),  # passwords in addresses
-    (re.compile(r"(?i)\b(bearer|basic|token)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?i)\b(basic|token)\s+[\w.~+/=-]{16,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), HIDDEN),  # tokens of the API
     (re.compile(r"\boc_\w{4,}"), f"oc_{HIDDEN}"),  # keys of the API
     (

@@ -108,6 +108,7 @@ SECRETS = [
     "redis://:s3cr3t-pass-w0rd@127.0.0.1:6379/0 is away",
     "smtp://anna:s3cr3t-pass-w0rd@mail:587",
     "Authorization: Bearer s3cr3t-pass-w0rd",
+    "Authorization: Basic s3cr3tpassw0rdpassw0rd==",
     "{'password': 's3cr3t-pass-w0rd', 'name': 'anna'}",
     'body {"password1": "x", "new_password": "s3cr3t-pass-w0rd"}',
     "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.s3cr3t-pass-w0rd",
