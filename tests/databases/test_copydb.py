@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_and_back_again_nothing_is_lost(source: Path, tmp_path: Path, mariadb: dict[str, str]) -> None:
     settings = mariadb | {"DB_NAME": "copied"}
-    _create(settings)
+    _create(settings).close()
     address = f"mysql://oc@127.0.0.1:{mariadb['DB_PORT']}/copied"
     there = manage(source, "copydb", "--to", address, COPYDB_PASSWORD="oc")
     assert there.returncode == 0, there.stderr
@@ -92,10 +93,30 @@ def test_there_and_back_again_nothing_is_lost(source: Path, tmp_path: Path, mari
     assert "The database says:" in wrong.stderr
 
 
-def _create(settings: dict[str, str]) -> None:
+def test_what_does_not_fit_stops_the_copy_and_leaves_nothing(
+    source: Path, tmp_path: Path, mariadb: dict[str, str]
+) -> None:
+    settings = mariadb | {"DB_NAME": "halfway"}
+    server = _create(settings)
+    shutil.copy(source / "db.sqlite3", tmp_path)
+    with sqlite3.connect(tmp_path / "db.sqlite3") as file:  # SQLite minds no length
+        file.execute("UPDATE imaging_generatedimage SET seed = ?", ["9" * 300])
+    file.close()
+    address = f"mysql://oc:oc@127.0.0.1:{mariadb['DB_PORT']}/halfway"
+    failed = manage(tmp_path, "copydb", "--to", address)
+    assert failed.returncode == 1
+    assert "Data too long" in failed.stderr
+    cursor = server.cursor()
+    cursor.execute("SELECT COUNT(*) FROM halfway.chats_message")
+    assert cursor.fetchone() == (0,)
+    server.close()
+
+
+def _create(settings: dict[str, str]) -> Any:
+    """Make the database; return a connection to its server."""
     server = MySQLdb.connect(host="127.0.0.1", port=int(settings["DB_PORT"]), user="oc", passwd="oc")
     server.cursor().execute(f"CREATE DATABASE {settings['DB_NAME']} CHARACTER SET utf8mb4")
-    server.close()
+    return server
 
 
 @pytest.mark.parametrize(
