@@ -6,7 +6,7 @@ that it is so, and each reading stands in the audit log.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin
@@ -28,7 +28,7 @@ class MetadataAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows that an admin looks at and changes nothing of; fast however many there are."""
 
     show_full_result_count = False
-    list_select_related: Any = ("user",)
+    list_select_related: ClassVar[Any] = ("user",)
     list_per_page = 50
     ordering = ("-pk",)
 
@@ -63,10 +63,10 @@ class ChatAdmin(MetadataAdmin):
         return chat.messages.count()
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         context["may_read"] = settings.ADMIN_MAY_READ_CHATS
-        return super().render_change_form(request, context, **kwargs)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(never_cache(self.read))

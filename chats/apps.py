@@ -18,9 +18,9 @@ class ChatsConfig(AppConfig):
         from celery.signals import worker_shutting_down
         from django.db.models.signals import post_migrate
 
-        from accounts import belongings, leaving
+        from accounts import belongings, leaving, sessions
         from accounts.models import Verb
-        from chats import following, parts, purging, sweep, tasks
+        from chats import calls, following, parts, purging, sweep, tasks
         from chats.exporting import archive
         from chats.finding import search
         from chats.pulse import pulse
@@ -33,7 +33,9 @@ class ChatsConfig(AppConfig):
         belongings.exporters.append(archive.export)
         belongings.purgers.append(purging.purge_person)
         clock.add("purge", lambda: purging.EVERY, purging.purge)
+        clock.add("old calls", lambda: purging.CALLS_EVERY, calls.purge_calls)
         clock.add("people who left", lambda: purging.EVERY, leaving.purge_left)
+        clock.add("ended sessions", lambda: purging.EVERY, sessions.clear_ended)
         clock.add("sweep", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         kinds.register(kinds.Kind("message", following.find, stop=following.stop))
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from chats import attachments, context, summarising, titles
-from chats.models import Message
+from chats import attachments, calls, context, summarising, titles
+from chats.models import Chat, Message
 from chats.planning import Plan, make_plan
 from chats.running import Running, claim_answer
 from chats.websearch import searching
@@ -41,6 +41,7 @@ class Tally:
         self.last = 0.0
         self.numbers: Numbers | None = None
         self.fitted = context.Fitted([], 0, 0)
+        self.tool_calls: list[dict[str, Any]] = []
 
     def note(self, piece: Piece) -> None:
         if piece.text or piece.thinking:
@@ -101,7 +102,8 @@ def _generate(running: Running, lease: arbiter.Held) -> None:
     tally = Tally()
     plan = None
     try:
-        plan = make_plan(running.message)
+        is_call = running.message.chat.kind == Chat.Kind.CALL
+        plan = calls.make_plan(running.message) if is_call else make_plan(running.message)
         lease.check()
         plan = _look_up(running, plan)
         _answer(running, plan, tally)
@@ -115,7 +117,8 @@ def _generate(running: Running, lease: arbiter.Held) -> None:
         _finish(running, Message.Status.FAILED, tally, code="unexpected")
     finally:
         lease.used = tally.card_seconds()
-    if plan and tally.numbers and running.message.kind == Message.Kind.ANSWER:
+    is_chat = running.message.chat.kind == Chat.Kind.CHAT
+    if plan and tally.numbers and is_chat and running.message.kind == Message.Kind.ANSWER:
         titles.try_title(running.message, lease, url=plan.url, model=plan.model)
 
 
@@ -199,6 +202,9 @@ def _stream(running: Running, plan: Plan, tally: Tally) -> None:
         tally.note(piece)
         if piece.text or piece.thinking:
             running.line.add(text=piece.text, thinking=piece.thinking)
+        if piece.tool_calls:
+            tally.tool_calls += piece.tool_calls
+            running.line.tell("tool", calls=list(piece.tool_calls))
         _rest(stream)
     _finish(running, Message.Status.COMPLETE, tally, plan)
 
@@ -206,12 +212,14 @@ def _stream(running: Running, plan: Plan, tally: Tally) -> None:
 def _ask(plan: Plan, tally: Tally) -> Ask:
     return Ask(
         model=plan.model.name,
-        messages=_messages(tally.fitted.turns),
+        messages=plan.given if isinstance(plan, calls.CallPlan) else _messages(tally.fitted.turns),
         num_ctx=plan.window,
         keep_alive=plan.row.stays_loaded(),
         think=plan.think,
         num_predict=plan.options.num_predict,
         options=dict(plan.options.sampling),
+        format=plan.format,
+        tools=plan.tools,
     )
 
 
@@ -269,6 +277,8 @@ def _finish(
         numbers["dropped"] = read
     if numbers.get("tokens"):
         running.line.tell("usage", **numbers)
+    if tally.tool_calls:
+        calls.keep_tool_calls(running.message_id, tally.tool_calls)
     running.finish(status, code=code, error_about=about or {}, numbers=numbers)
     if plan and tally.numbers and "dropped" not in numbers:
         learn_from_answer(

@@ -74,5 +74,7 @@ def mark_read(chat: Chat) -> None:
 
 def tell_ended(message: Message, status: str) -> None:
     """Tell the person's open pages that an answer or a picture has ended, and keep it until it is seen."""
+    if message.chat.kind == Chat.Kind.CALL:
+        return  # nobody looks at it
     Chat.objects.filter(pk=message.chat_id).update(unread=True)
     tell_user(message.author_id, "ended", chat=message.chat_id, answer=message.pk, status=status)

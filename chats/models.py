@@ -24,7 +24,8 @@ class ChatQuerySet(models.QuerySet["Chat"]):
 
     def visible_to(self, user: Any) -> ChatQuerySet:
         """Return the chats that `user` may see; an anonymous person sees none."""
-        return self.filter(user_id=user.pk, deleted_at=None) if user.pk else self.none()
+        mine = self.filter(user_id=user.pk, deleted_at=None, kind=Chat.Kind.CHAT)
+        return mine if user.pk else self.none()
 
     def deleted_by(self, user: Any) -> ChatQuerySet:
         """Return the chats that `user` has deleted and can still bring back."""
@@ -44,6 +45,7 @@ class Preferences(models.Model):
     """A person's own ways of chatting; a chat's own settings go before them."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chat_preferences")
+    model_name = models.CharField(_("usual model"), max_length=190, blank=True, default="")
     system_prompt = models.TextField(_("instructions"), blank=True)
     # As chats.options reads them: temperature, top_p, top_k, seed, num_predict, budget, think.
     options = models.JSONField(default=dict)
@@ -61,12 +63,17 @@ class Preferences(models.Model):
 class Chat(models.Model):
     """A conversation; its messages form a tree and `leaf` is where it stands."""
 
+    class Kind(models.TextChoices):
+        CHAT = "chat", _("chat")
+        CALL = "api", _("call of the API")  # hidden: no list, search or export has it, and it goes in a day
+
     class TitledBy(models.TextChoices):
         WORDS = "words", _("the first words")
         MODEL = "model", _("a model")
         PERSON = "person", _("the person")
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chats")
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.CHAT)
     title = models.CharField(_("title"), max_length=TITLE_LENGTH, blank=True)
     model_name = models.CharField(_("model"), max_length=190, blank=True)
     leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -86,7 +93,10 @@ class Chat(models.Model):
     class Meta:
         verbose_name = _("chat")
         verbose_name_plural = _("chats")
-        indexes = [models.Index(fields=["user", "deleted_at", "-updated_at"], name="chat_of_user")]
+        indexes = [
+            models.Index(fields=["user", "deleted_at", "-updated_at"], name="chat_of_user"),
+            models.Index(fields=["kind", "updated_at"], name="chat_of_a_call"),
+        ]
 
     def __str__(self) -> str:
         return self.title or str(_("New chat"))
@@ -102,7 +112,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Return the messages of chats that `user` may see."""
         if not user.pk:
             return self.none()
-        return self.filter(chat__user_id=user.pk, chat__deleted_at=None, deleted_at=None)
+        return self.filter(
+            chat__user_id=user.pk, chat__deleted_at=None, chat__kind=Chat.Kind.CHAT, deleted_at=None
+        )
 
     def held_by(self, claim: str) -> MessageQuerySet:
         """Return the answers that the worker's `claim` still holds."""
@@ -233,3 +245,22 @@ class Message(models.Model):
     def numbers_lines(self) -> list[tuple[str, str]]:
         """Return the answer's own numbers, with their labels."""
         return sentences.number_lines(self.numbers)
+
+
+class Call(models.Model):
+    """What a program asked over the API that many know: sent to the model as it stands.
+
+    `messages`, `tools` and `format` are as Ollama takes them; `options` are its sampling options.
+    """
+
+    message = models.OneToOneField(Message, models.CASCADE, primary_key=True, related_name="call")
+    messages = models.JSONField()
+    tools = models.JSONField(default=list)
+    format = models.JSONField(null=True)
+    options = models.JSONField(default=dict)
+    num_predict = models.PositiveIntegerField(null=True)
+    think = models.CharField(max_length=8, blank=True)
+    tool_calls = models.JSONField(default=list)  # what the model wants called, as it said it
+
+    def __str__(self) -> str:
+        return f"call {self.message_id}"

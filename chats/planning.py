@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chats import attachments, context, options
 from chats.models import Chat, Message, Preferences
@@ -29,6 +30,8 @@ class Plan:
     continues: bool = False
     system: str = ""
     options: options.Options = field(default_factory=options.Options)
+    format: dict[str, Any] | str | None = None
+    tools: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def window(self) -> int:

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_DELETED = timedelta(days=30)
 EVERY = 6 * 3600.0  # seconds
+CALLS_EVERY = 3600.0
 AT_ONCE = 50  # chats or messages of one transaction, so that nobody waits long for the database
 
 

@@ -166,7 +166,8 @@ class ImageJobQuerySet(models.QuerySet["ImageJob"]):
         """Return the jobs of chats that `user` may see."""
         if not user.pk:
             return self.none()
-        return self.filter(user_id=user.pk, chat__deleted_at=None, message__deleted_at=None)
+        mine = self.filter(user_id=user.pk, chat__deleted_at=None, message__deleted_at=None)
+        return mine.filter(chat__kind=Chat.Kind.CHAT)
 
     def held_by(self, claim: str) -> ImageJobQuerySet:
         """Return the job that the worker's `claim` still holds."""
@@ -311,6 +312,7 @@ class GeneratedImageQuerySet(models.QuerySet["GeneratedImage"]):
         return self.filter(
             job__user_id=user.pk,
             job__chat__deleted_at=None,
+            job__chat__kind=Chat.Kind.CHAT,
             job__message__deleted_at=None,
             deleted_at=None,
         )

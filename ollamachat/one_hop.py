@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
@@ -21,6 +24,16 @@ class OneHopHandler(ASGIHandler):
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the response of the chain, run in the request's own thread."""
-        response: HttpResponseBase = await sync_to_async(self.get_response, thread_sensitive=True)(request)
+        """Return the response of the chain, run in the request's own thread.
+
+        `request.left` tells a view that waits long that its client has hung up.
+        """
+        request.left = threading.Event()  # type: ignore[attr-defined]
+        try:
+            response: HttpResponseBase = await sync_to_async(self.get_response, thread_sensitive=True)(
+                request
+            )
+        except asyncio.CancelledError:
+            request.left.set()  # type: ignore[attr-defined]
+            raise
         return response

@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/", include("gpu.api.urls")),
     path("api/", include("chats.api.urls")),
     path("api/", include("imaging.api.urls")),
+    path("v1/", include("ollamachat.openai.urls")),
     re_path(r"^api/schema/?$", api_docs.schema, name="schema"),
     re_path(r"^docs/?$", api_docs.docs, name="docs"),
     re_path(r"^redoc/?$", api_docs.redoc, name="redoc"),

@@ -68,6 +68,7 @@ class Piece:
     text: str = ""
     thinking: str = ""
     numbers: Numbers | None = None
+    tool_calls: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ class Ask:
     keep_alive: str
     think: bool | str = False
     num_predict: int | None = None
-    format: dict[str, Any] | None = None
+    format: dict[str, Any] | str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    tools: list[dict[str, Any]] = field(default_factory=list)
 
     def body(self, *, stream: bool) -> dict[str, Any]:
         """Return the request's JSON. `truncate` and `shift` off: Ollama shall say when it is too much."""
@@ -98,7 +100,8 @@ class Ask:
             "shift": False,
             "options": options,
         }
-        return body | ({"format": self.format} if self.format else {})
+        body |= {"format": self.format} if self.format else {}
+        return body | ({"tools": self.tools} if self.tools else {})
 
 
 class Stream:
@@ -207,7 +210,8 @@ def read_piece(line: bytes) -> Piece:
         text, thinking = message.get("content") or "", message.get("thinking") or ""
         if not isinstance(text, str) or not isinstance(thinking, str):
             raise TypeError
-        return Piece(text, thinking, read_numbers(event) if event.get("done") else None)
+        numbers = read_numbers(event) if event.get("done") else None
+        return Piece(text, thinking, numbers, tuple(message.get("tool_calls") or ()))
     except (ValueError, TypeError, AttributeError) as error:
         raise errors.GarbledError(repr(line[:200])) from error
 

@@ -349,6 +349,9 @@ def _refusal(answer: Answer, model: Model) -> str:
     pictures = any(message.get("images") for message in [*answer.messages, answer.body])
     if answer.body.get("tools") and "tools" not in model.capabilities:
         return f"registry.ollama.ai/library/{model.name} does not support tools"
+    calls = [call for message in answer.messages for call in message.get("tool_calls") or []]
+    if any(isinstance(call["function"].get("arguments"), str) for call in calls):
+        return "Value looks like object, but can't find closing '}' symbol"
     if answer.body.get("think") and "thinking" not in model.capabilities:
         return f'"{model.name}" does not support thinking'
     if pictures and "vision" not in model.capabilities:

@@ -43,12 +43,13 @@ class Fault(StrEnum):
 class Script:
     """One answer. `rate` is tokens a second (None: at once); times are seconds.
 
-    Without `tokens` it echoes the last user message, or obeys `format`. With `timed` its tokens are `count`
+    `tool_calls` are {name, arguments}, told in one line of their own. Without `tokens` it echoes the last user message, or obeys `format`. With `timed` its tokens are `count`
     pieces of text that carry the moment at which they were sent.
     """
 
     tokens: Sequence[str] | None = None
     thinking: Sequence[str] = ()
+    tool_calls: Sequence[dict[str, Any]] = ()
     rate: float | None = None
     first_byte_after: float = 0.0
     fault: Fault | None = None

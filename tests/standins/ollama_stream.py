@@ -71,9 +71,24 @@ class Answer:
         """Returns a line that carries some text."""
         return encode(self._object(text, thinking) | {"done": False}) + b"\n"
 
+    def tools_line(self) -> bytes:
+        """Returns the line in which the model wants tools called."""
+        told = self._object("", None)
+        told["message"]["tool_calls"] = self._tool_calls()
+        return encode(told | {"done": False}) + b"\n"
+
+    def _tool_calls(self) -> list[dict[str, Any]]:
+        return [
+            {"id": f"call_{at:08x}", "function": {"index": at, **call}}
+            for at, call in enumerate(self.script.tool_calls)
+        ]
+
     def whole(self, text: str, thinking: str, count: int) -> dict[str, Any]:
         """Returns the one object of an answer that is not streamed."""
-        return self._object(text, thinking or None) | self._end(count)
+        told = self._object(text, thinking or None) | self._end(count)
+        if self.script.tool_calls:
+            told["message"]["tool_calls"] = self._tool_calls()
+        return told
 
     def only(self, reason: str) -> dict[str, Any]:
         """Returns the answer to a request that only loads or unloads."""
@@ -203,6 +218,8 @@ async def _lines(answer: Answer, pacer: Pacer) -> AsyncIterator[bytes]:
         if script.rate:
             await pacer.until(started + number / script.rate)
         yield make()
+    if script.tool_calls:
+        yield answer.tools_line()
 
 
 def _maker(answer: Answer, text: str, thought: str | None) -> Any:
