@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import limits
 from chats import attachments, listing, parts
+from chats.choosing import usual_model
 from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_messages, read_tree
 from gpu import snapshot, warming
-from gpu.choices import CHAT, model_for
 from gpu.labels import label_of, with_labels
 from gpu.suggestions import card_memory_gb, suggest
 
@@ -80,7 +80,7 @@ def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> di
     """Return the context of `chats/page.html`; `start` is a message that must be on it."""
     seen = snapshot.read()
     models = with_labels(seen.chat_models())
-    chosen = (chat.model_name if chat else "") or model_for(CHAT, seen)
+    chosen = (chat.model_name if chat else "") or usual_model(user, seen)
     warming.ask(chosen)
     return {
         "listed": listing.sidebar(user),

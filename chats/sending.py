@@ -16,9 +16,9 @@ from accounts import limits, rights
 from accounts.errors import AppError, Code
 from accounts.models import Verb
 from chats import attachments, seeing, stopping
+from chats.choosing import usual_model
 from chats.models import Chat, Message
 from gpu import arbiter, snapshot
-from gpu.choices import CHAT, model_for
 from live import log
 from live.events import tell_user
 from live.redis import RedisError
@@ -74,7 +74,7 @@ def send_message(
         return before
     admit(author, search=search)
     if pictures:
-        refuse_blind(chat, model_name)
+        refuse_blind(chat, model_name, author)
     wish = Wish(model_name, search, tuple(pictures))
     try:
         return _store(chat, author=author, content=content, wish=wish, client_id=client_id)
@@ -84,10 +84,10 @@ def send_message(
         raise BusyError from None
 
 
-def refuse_blind(chat: Chat | None, model_name: str) -> None:
+def refuse_blind(chat: Chat | None, model_name: str, author: Any) -> None:
     """Raise AppError invalid when the model that would answer can't see pictures."""
     seen = snapshot.read()
-    chosen = model_name or (chat.model_name if chat else "") or model_for(CHAT, seen)
+    chosen = model_name or (chat.model_name if chat else "") or usual_model(author, seen)
     seeing.refuse_blind(seen, chosen)
 
 
@@ -148,7 +148,7 @@ def _store(chat: Chat | None, *, author: Any, content: str, wish: Wish, client_i
 def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
     """Make the queued answer under `message` and put its ticket in line on commit."""
     now = timezone.now()
-    model_name = wish.model_name or chat.model_name or model_for(CHAT, snapshot.read())
+    model_name = wish.model_name or chat.model_name or usual_model(author, snapshot.read())
     answer = Message.objects.create(
         chat=chat,
         parent=message,

@@ -17,6 +17,7 @@ from chats import access, managing, options, planning
 from chats.models import Chat, Preferences
 from gpu import snapshot
 from gpu.choices import CHAT, model_for
+from gpu.labels import with_labels
 
 LEVELS = ("low", "medium", "high")
 STEPS = {"temperature": "0.05", "top_p": "0.01"}
@@ -40,10 +41,17 @@ def my_settings(request: AuthenticatedRequest) -> HttpResponse:
     """Show or change how all of a person's chats are answered."""
     mine = Preferences.objects.filter(user=request.user).first() or Preferences(user=request.user)
     if request.method == "POST":
+        mine.model_name = _installed(request.POST.get("model_name", mine.model_name))
         mine.titles = "titles" in request.POST
         mine.search_auto = "search_auto" in request.POST
         return _save(request, mine, None)
     return _show(request, mine, None)
+
+
+def _installed(name: str) -> str:
+    """Return the name of a model that is there and chats; "" for any other: then the default answers."""
+    model = snapshot.read().find(name) if name else None
+    return model.name if model and model.chats else ""
 
 
 def _show(request: AuthenticatedRequest, kept: Chat | Preferences, chat: Chat | None) -> HttpResponse:
@@ -80,6 +88,7 @@ def _context(
     return {
         "chat": chat,
         "kept": kept,
+        "models": [] if chat else with_labels(seen.chat_models()),
         "system_prompt": system,
         "think": values.get("think", ""),
         "thinks": chat is None or (model is not None and model.thinks),

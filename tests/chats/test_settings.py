@@ -7,7 +7,8 @@ from django.test import Client
 
 from accounts.models import User
 from chats.models import Chat, Preferences
-from tests.chats.conversation import answered_chat
+from gpu.snapshot import Known
+from tests.chats.conversation import MODEL, answered_chat, know_models
 
 pytestmark = pytest.mark.django_db
 FETCH = {"X-Requested-With": "fetch"}
@@ -53,3 +54,26 @@ def test_a_strangers_chat_has_no_settings(alice: User, bob: User, client: Client
     chat = answered_chat(alice)
     client.force_login(bob)
     assert getattr(client, method)(f"/chats/{chat.pk}/settings/").status_code == 404
+
+
+def test_a_new_chat_begins_with_the_persons_usual_model(alice: User, bob: User, client: Client) -> None:
+    know_models(Known(MODEL, 98_362_745), Known("other:7b", 4_000_000_000))
+    client.force_login(alice)
+    assert "other:7b" in client.get("/chats/settings/").text
+    client.post("/chats/settings/", {"model_name": "other:7b"})
+    assert client.get("/").context["model_name"] == "other:7b"
+    sent = client.post("/api/chats", {}, content_type="application/json").json()["id"]
+    said = {"content": "Hello", "stream": False}
+    answer = client.post(f"/api/chats/{sent}/messages", said, content_type="application/json")
+    assert answer.json()["answer"]["model"] == "other:7b"
+    client.force_login(bob)
+    assert client.get("/").context["model_name"] == MODEL
+
+
+def test_a_usual_model_that_has_gone_gives_way(alice: User, client: Client) -> None:
+    know_models(Known(MODEL, 98_362_745))
+    Preferences.objects.create(user=alice, model_name="gone:7b")
+    client.force_login(alice)
+    assert client.get("/").context["model_name"] == MODEL
+    client.post("/chats/settings/", {"model_name": "never-there:1b"})
+    assert Preferences.objects.get(user=alice).model_name == ""
