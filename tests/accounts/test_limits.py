@@ -105,7 +105,8 @@ def test_a_limit_is_shown_before_it_bites(alice: User) -> None:
     assert limits.close_ones(alice) == []
     use(alice, limits.GPU, 12)
     (close,) = limits.close_ones(alice)
-    assert (close.line, close.share) == ("8.1 of 10 minutes of the card in 24 hours", pytest.approx(0.81))
+    assert close.line == "8.1 of 10 minutes of the card in 24 hours"
+    assert close.share == pytest.approx(0.81)
 
 
 def test_nothing_at_all_may_be_allowed(alice: User) -> None:

@@ -103,5 +103,6 @@ def _things(alice: User) -> tuple[dict[str, Any], int]:
         "uidb36": "1",
         "key": "set-password",
         "url": "no/such/page",
+        "rest": "no/such/thing",
         "app_label": "accounts",
     }, shown.pk

@@ -145,6 +145,11 @@ api/^image/generate/stream/?$                           POST            signed
 {IMAGE}/again/?$                                        POST            owner
 {IMAGE}/choose/?$                                       POST            owner
 {IMAGE}/cancel/?$                                       POST            owner
+v1/^models/?$                                           GET             signed
+v1/^models/(?P<name>[\w.:/-]{{0,189}}[\w.:-])/?$        GET             signed
+v1/^chat/completions/?$                                 POST            signed
+v1/^images/generations/?$                               POST            signed
+v1/^(?P<rest>.*)$                                       GET             signed
 models/                                                 GET             signed
 models/picker/                                          GET             signed
 models/pull/                                            POST            admin

@@ -65,10 +65,10 @@ def knock(house: House, actor: str, method: str, path: str) -> Any:
         browser = Client(raise_request_exception=False)
         headers = {"Authorization": f"Bearer {house.tokens[actor]}"} if actor in house.tokens else {}
     with transaction.atomic():
-        body = (
-            {"data": "{}", "content_type": "application/json"} if path.startswith(("/api/", "/v1/")) else {}
-        )
-        response = browser.generic(method, path, headers=headers, **body)
+        body: dict[str, Any] = {}
+        if path.startswith(("/api/", "/v1/")):
+            body = {"data": "{}", "content_type": "application/json"}
+        response: Any = browser.generic(method, path, headers=headers, **body)
         transaction.set_rollback(True)
     if response.streaming and not response.is_async:
         b"".join(response.streaming_content)
@@ -102,7 +102,11 @@ ALSO = {
     "accounts/second-factor/app/remove/": {"nothing"},  # no app is set up
     "accounts/second-factor/recovery/": {"nothing"},
     **{route: {"nothing"} for route in DOORS if "/passkeys/" in route},  # none at this address
-    **{route: {"nothing"} for route in DOORS if route.startswith(("models/", "api/^models/(?P"))},  # no model
+    **{
+        route: {"nothing"}
+        for route in DOORS
+        if route.startswith(("models/", "api/^models/(?P", "v1/^models/(?P", "v1/^(?P"))
+    },  # no model
     **{route: {"nothing"} for route in DOORS if "/restore/" in route},  # it is not deleted
 }
 

@@ -1,6 +1,6 @@
 """What the schema allows, and what it does not, is answered as it says: no fault, nothing undocumented.
 
-Seeded, so that a run can be repeated; `start.py test --all` tries forty times as much.
+Seeded, so that a run can be repeated; `start.py test --all` tries ten times as much.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.standins.ollama_script import Script
 
 pytestmark = pytest.mark.processes
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-FEW, MANY = 4, 160  # tries an operation
+FEW, MANY = 4, 40  # tries an operation
 PATIENCE = 20.0  # seconds for one call
 # What would end the walk itself: the login that it walks with, the card in somebody's hands.
 LEFT_OUT = {
@@ -63,7 +63,7 @@ def operations(app: App, *, without: set[str]) -> Iterator[Any]:
     told = requests.get(f"{app.url}/api/schema", headers={"Accept": "application/json"}, timeout=30).json()
     schema = schemathesis.openapi.from_dict(told)
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation: Any = found.ok()  # type: ignore[union-attr]
         if operation.path not in without:
             yield operation
 
@@ -96,6 +96,8 @@ def sender(app: App, things: dict[str, int], headers: dict[str, str]) -> Callabl
             case.path_parameters.update(
                 {name: things[name] for name in things if name in case.path_parameters}
             )
+        if isinstance(case.body, dict) and case.body.get("wait"):
+            case.body["wait"] = False  # there is nobody here who would draw
         return case.call(base_url=app.url, headers=headers, timeout=PATIENCE)
 
     return send
