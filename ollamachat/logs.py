@@ -6,7 +6,10 @@ import json
 import logging
 import re
 from datetime import UTC, datetime
+from functools import cache
 from urllib.parse import urlsplit
+
+from django.conf import settings
 
 from live import tracing
 from ollamachat import env
@@ -63,15 +66,14 @@ def hide(text: str) -> str:
 
 def secrets() -> tuple[str, ...]:
     """Return the operator's secrets, as they would stand in a text."""
-    if not _secrets:
-        found = env.read()
-        for name in env.NAMES.values():
-            value = str(found[name.name])
-            if name.secret and value:
-                _secrets.append(urlsplit(value).password or "" if "://" in value else value)
-        _secrets[:] = [secret for secret in _secrets if len(secret) >= SHORTEST] or [HIDDEN]
-    return tuple(_secrets)
+    return _written(tuple(str(settings.ENV[name]) for name in SECRET))
 
 
+@cache
+def _written(values: tuple[str, ...]) -> tuple[str, ...]:
+    found = (urlsplit(value).password or "" if "://" in value else value for value in values)
+    return tuple(secret for secret in found if len(secret) >= SHORTEST)
+
+
+SECRET = [name.name for name in env.NAMES.values() if name.secret]
 SHORTEST = 6  # letters; a shorter one would blot out half of every line
-_secrets: list[str] = []
