@@ -28,7 +28,12 @@ from accounts.models import Allowance, LinkPurpose, Role, User
 
 
 class PersonForm(UserChangeForm):  # type: ignore[type-arg]
-    """A person; the last admin stays one."""
+    """A person; the last admin stays one. The role brings its own group, and others may be added."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if groups := self.fields.get("groups"):
+            groups.queryset = groups.queryset.exclude(name__in=Role.values)  # type: ignore[attr-defined]
 
     def clean_username(self) -> str:
         return fold_username(self.cleaned_data["username"])

@@ -43,7 +43,9 @@ class Fault(StrEnum):
 class Script:
     """One answer. `rate` is tokens a second (None: at once); times are seconds.
 
-    `tool_calls` are {name, arguments}, told in one line of their own. Without `tokens` it echoes the last user message, or obeys `format`. With `timed` its tokens are `count`
+    `tool_calls` are {name, arguments}, told in one line of their own.
+
+    Without `tokens` it echoes the last user message, or obeys `format`. With `timed` its tokens are `count`
     pieces of text that carry the moment at which they were sent.
     """
 
