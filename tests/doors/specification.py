@@ -149,7 +149,7 @@ v1/^models/?$                                           GET             signed
 v1/^models/(?P<name>[\w.:/-]{{0,189}}[\w.:-])/?$        GET             signed
 v1/^chat/completions/?$                                 POST            signed
 v1/^images/generations/?$                               POST            signed
-v1/^(?P<rest>.*)$                                       GET             signed
+v1/^(?P<rest>.*)$                                       GET+POST+PUT+PATCH+DELETE  anyone
 models/                                                 GET             signed
 models/picker/                                          GET             signed
 models/pull/                                            POST            admin
