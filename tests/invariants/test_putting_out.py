@@ -7,6 +7,8 @@ import time
 import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.invariants.pages import Page
 from tests.processes import App, Person
@@ -77,3 +79,17 @@ def test_signing_out_everywhere_leaves_nobody_in(app: App) -> None:
         assert closed_with(page) == 4403
     cookie = {"sessionid": trudy.session}
     assert requests.get(app.url, cookies=cookie, allow_redirects=False, timeout=5).status_code == 302
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "null"])
+def test_a_page_of_another_site_gets_no_socket(app: App, alice: Person, origin: str) -> None:
+    """Cookies go along with a foreign page's socket, so its origin is what is asked."""
+    with pytest.raises(InvalidStatus) as refused:
+        connect(
+            app.url.replace("http", "ws", 1) + "/ws/",
+            additional_headers={"Cookie": f"sessionid={alice.session}"},
+            origin=Origin(origin),
+            compression=None,
+            legacy=True,
+        )
+    assert refused.value.response.status_code == 403
