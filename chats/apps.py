@@ -45,5 +45,5 @@ class ChatsConfig(AppConfig):
         def mend(**_: Any) -> None:
             search.mend_index()
 
-        post_migrate.connect(mend, sender=self, dispatch_uid="mend the index of words")
+        post_migrate.connect(mend, sender=self, weak=False, dispatch_uid="mend the index of words")
         worker_shutting_down.connect(drain, weak=False, dispatch_uid="drain answers")

@@ -2,13 +2,20 @@
 import { post } from "./http.js";
 import { keep, recall } from "./storage.js";
 
+// A page that is on its way already may have been made before the account heard of the change: then this
+// browser must not believe that the account's older value is news.
+let leaving = false;
+addEventListener("beforeunload", () => {
+  leaving = true;
+});
+
 /** Has the account keep it too; where that fails it holds in this browser all the same. */
 async function tell(name, value) {
   const form = new FormData();
   form.set(name, value);
   try {
     await post(document.querySelector(".account").dataset.look, form);
-    keep(`${name}-kept`, value);
+    if (!leaving) keep(`${name}-kept`, value);
   } catch {
     // offline, or signed out meanwhile
   }
