@@ -33,7 +33,7 @@ GATES: dict[str, list[str]] = {
     "translations": ["python", "-m", "launch.translations"],
     "mariadb": ["python", "-m", "tests.databases"],
     # A file stays whole, for what its tests share; both processes wait more than they compute.
-    "tests": ["python", "-m", "pytest", "-n", "2", "--dist", "loadfile"],
+    "tests": ["python", "-m", "tests.run", "-n", "2", "--dist", "loadfile"],
 }
 NEED_PACKAGES = {"translations", "mariadb", "tests"}
 

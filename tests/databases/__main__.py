@@ -7,11 +7,11 @@ tests over MariaDB in this folder; what is marked `sqlite` speaks of SQLite alon
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 
 from tests.databases.mariadb import running_mariadb
+from tests.run import run
 
 NEAR = [
     "tests/accounts",
@@ -39,9 +39,9 @@ def main(arguments: Sequence[str]) -> int:
     everything = "--all" in arguments
     chosen = ["tests", *WITHOUT] if everything else NEAR
     left_out = f"not ({ELSEWHERE})" if everything else f"not ({ELSEWHERE} or long)"
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", left_out, *chosen]
+    arguments = ["-q", "-n", "2", "--dist", "loadfile", "-m", left_out, *chosen]
     with running_mariadb() as settings:
-        return subprocess.run(command, env={**os.environ, **settings}, check=False).returncode
+        return run(arguments, {**os.environ, **settings})
 
 
 if __name__ == "__main__":
