@@ -90,9 +90,9 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(1)
 
-    def finish_reading(self) -> None:
-        """Return when its last line has been heard."""
-        self._reader.join(1)
+    def finish_reading(self, seconds: float = 1) -> None:
+        """Return when its last line has been heard; what it left behind may hold its pipe for longer."""
+        self._reader.join(seconds)
 
 
 def bound(command: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from launch.words import say
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds before a dead process is started again
 STEADY = 30.0  # seconds alive after which its next death counts as a first one
 GRACE = 4.0  # seconds to end in, then they are killed
+LAST_WORDS = 0.3  # seconds to read in what they have written
 LAST_GRACE = 0.6  # the same for Redis, which ends after all others
 TURN = 0.5  # seconds: Windows lets no signal interrupt a longer wait
 
@@ -157,7 +158,7 @@ class Supervisor:
         self._warden.tell(slot.process.pid for slot in self._slots.values() if slot.process)
 
     def _end(self, processes: Iterable[Process], grace: float) -> None:
-        left = list(processes)
+        asked = left = list(processes)
         for process in left:
             process.ask_to_end()
         deadline = time.monotonic() + grace
@@ -166,6 +167,10 @@ class Supervisor:
             left = [process for process in left if not process.gone()]
         for process in left:
             process.kill()
+        # Their last words stand before those of whoever ends after them.
+        deadline = time.monotonic() + LAST_WORDS
+        for process in asked:
+            process.finish_reading(max(0.0, deadline - time.monotonic()))
 
 
 def own_everything() -> None:
