@@ -16,7 +16,7 @@ from gpu import monitor, snapshot
 from gpu.services.errors import ContextFullError
 
 ON_CPU = 0.02  # of a model; less is rounding
-GIGA = 1e9
+GIGA = 2**30  # memory of a card is sold in powers of two
 SMALLER_HELPS = 0.15  # of a model on the CPU is about what half the window takes
 
 HELD = _(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -138,4 +139,5 @@ def number_lines(numbers: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _seconds(value: float) -> str:
-    return str(_("%(n)s s") % {"n": f"{value:.1f}" if value < 10 else f"{value:.0f}"})
+    digits = 1 if value < 10 else 0
+    return str(_("%(n)s s") % {"n": number_format(round(value, digits), digits)})

@@ -204,7 +204,7 @@ def foreign_sentence(reading: Reading) -> str:
     """Return what is to be said about memory that is not ours, "" when there is none to speak of."""
     if not reading.foreign:
         return ""
-    gigabytes = round(reading.foreign / 1e9)
+    gigabytes = round(reading.foreign / 2**30)
     if reading.foreign_name:
         return _("Something else holds about %(gb)d GB of the card: %(name)s.") % {
             "gb": gigabytes,

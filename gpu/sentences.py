@@ -91,8 +91,8 @@ def about_seconds(seconds: float) -> str:
 
 
 def gigabytes(amount: int) -> str:
-    """Return bytes in GB with one digit, without a needless zero."""
-    rounded = round(amount / 1e9, 1)
+    """Return the card's bytes in GB of 2^30, as it is sold and as NVIDIA's tools count; one digit at most."""
+    rounded = round(amount / 2**30, 1)
     return str(number_format(rounded, 0 if rounded.is_integer() else 1))
 
 

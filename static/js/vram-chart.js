@@ -6,6 +6,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 320;
 const HEIGHT = 64;
 const SECONDS = 900;
+const GIGA = 2 ** 30; // a card is sold in powers of two
 const LAYERS = [
   ["used", 1],
   ["comfyui", 3],
@@ -47,7 +48,9 @@ class VramChart extends HTMLElement {
     if (this.hidden) return;
     const chart = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", preserveAspectRatio: "none" });
     const newest = points.at(-1);
-    chart.setAttribute("aria-label", `${this.dataset.label}: ${number(newest[1] / 1e9)} / ${number(most / 1e9)} GB`);
+    const [used, size] = [newest[1], most].map((amount) => number(amount / GIGA));
+    const amounts = this.dataset.amounts.replace("{done}", used).replace("{total}", size);
+    chart.setAttribute("aria-label", `${this.dataset.label}: ${amounts}`);
     for (const [kind, column] of LAYERS) chart.append(area(kind, points, newest[0], most, column));
     this.replaceChildren(chart);
   }

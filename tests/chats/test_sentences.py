@@ -100,3 +100,8 @@ def test_what_should_be_known_of_an_answer_is_said(numbers: dict[str, Any], line
 )
 def test_only_what_was_measured_is_shown(numbers: dict[str, Any], lines: list[tuple[str, str]]) -> None:
     assert sentences.number_lines(numbers) == lines
+
+
+def test_seconds_are_written_as_the_language_writes_them() -> None:
+    with translation.override("ru"):
+        assert sentences.thought_line({"thinking": 3.44}) == "Думала 3,4 с"

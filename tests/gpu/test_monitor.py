@@ -24,7 +24,7 @@ from live.redis import client, key
 from tests.standins import nvml
 from tests.standins.ollama import ScriptedOllama
 
-GB = 10**9
+GB = 2**30  # as cards are sold
 ROOT = Path(__file__).resolve().parents[2]
 
 
