@@ -26,6 +26,10 @@ SENTENCES: dict[str, str | Promise] = {
     ),
     "no_seed": _("“%(title)s” has no seed. Connect a RandomNoise node, or take a sampler with a seed."),
     "no_size": _("“%(title)s” starts from no empty latent image. Connect an EmptySD3LatentImage."),
+    "from_picture": _(
+        "“%(title)s” starts from a picture. Add this workflow as one of the kind “from a picture”"
+        " or name its file in COMFYUI_WORKFLOW_IMG2IMG_PATH."
+    ),
     "no_picture": _("“%(title)s” starts from no LoadImage node, so it cannot change a picture. Connect one."),
     "no_denoise": _(
         "“%(title)s” has no denoise, so it cannot say how much to change. Add it to the scheduler."

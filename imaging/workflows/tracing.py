@@ -34,11 +34,12 @@ class _Tracer:
     def __init__(self, graph: Graph, *, changes_a_picture: bool) -> None:
         self.graph, self.changes_a_picture = graph, changes_a_picture
         self.bound = Binding()
+        self.starts_empty = False
 
     def bind(self) -> Binding:
         samplers = self._find_samplers()
         first = [name for name in samplers if not self._passes_sampler(name)] or samplers[:1]
-        for name in samplers:
+        for name in sorted(samplers, key=lambda name: name not in first):
             self._bind_sampler(name, first=name in first)
         self._check(first[0])
         self.bound.negatives = [place for place in self.bound.negatives if place not in self.bound.prompts]
@@ -173,6 +174,7 @@ class _Tracer:
         for here in self._latents(name):
             inputs = self.graph[here]["inputs"]
             if "width" in inputs and "height" in inputs and not any(key in inputs for key in LATENTS):
+                self.starts_empty = True
                 self._take(self.bound.widths, here, "width")
                 self._take(self.bound.heights, here, "height")
                 self._take(self.bound.batches, here, "batch_size", needed=False)
@@ -259,7 +261,10 @@ class _Tracer:
             raise WorkflowError("no_picture", **about)
         if self.changes_a_picture and not (self.bound.denoise or self.bound.begins):
             raise WorkflowError("no_denoise", **about)
-        if not self.changes_a_picture and not self.bound.widths:
+        # A picture that nobody replaces would be drawn over again and again, under everybody's words.
+        if not self.changes_a_picture and self.bound.pictures:
+            raise WorkflowError("from_picture", **about)
+        if not self.changes_a_picture and not self.starts_empty:
             raise WorkflowError("no_size", **about)
 
 
