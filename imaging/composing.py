@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from gpu.services.comfyui import ComfyUI, Output
 from imaging.failing import PictureError
 from imaging.models import ImageJob, Workflow
 from imaging.workflows import Binding, Graph, WorkflowError, bind, builtin, checking
+from imaging.workflows.binding import SETTINGS
 from imaging.workflows.loading import read_file
 
 logger = logging.getLogger(__name__)
@@ -71,11 +72,13 @@ class Own:
 def choose(job: ImageJob, comfyui: ComfyUI) -> Recipe:
     """Return the workflow for a job. Raises ServiceError, PictureError (model_missing, workflow_broken).
 
-    One under test is the job's own; otherwise the one that serves for its kind.
+    One under test is the job's own; otherwise the one that serves for its kind. A number of steps that
+    the person has named goes before the workflow's.
     """
     if job.workflow is not None:
         return _tested(job, comfyui, Own(job.workflow.name, job.workflow.graph))
-    return find_serving(job.kind, comfyui)
+    recipe = find_serving(job.kind, comfyui)
+    return recipe if job.own_steps is None else replace(recipe, settings=(*recipe.settings, "steps"))
 
 
 def find_serving(kind: str, comfyui: ComfyUI) -> Recipe:
@@ -95,13 +98,22 @@ def find_serving(kind: str, comfyui: ComfyUI) -> Recipe:
     return _builtin(comfyui, broken, changes=changes)
 
 
+def has_own(kind: str) -> bool:
+    """Return whether an operator's workflow is to draw a kind of picture, of use or not."""
+    return bool(_path(kind)) or Workflow.objects.filter(serves=kind).exists()
+
+
 def find_own(kind: str) -> Own | None:
     """Return the operator's workflow for a kind of picture. Raises WorkflowError for an unreadable file."""
     if active := Workflow.objects.filter(serves=kind).first():
         return Own(active.name, active.graph)
-    changes = kind == ImageJob.Kind.IMG2IMG
-    path = settings.COMFYUI_WORKFLOW_IMG2IMG_PATH if changes else settings.COMFYUI_WORKFLOW_PATH
+    path = _path(kind)
     return Own(Path(path).name, read_file(path)) if path else None
+
+
+def _path(kind: str) -> str:
+    changes = kind == ImageJob.Kind.IMG2IMG
+    return str(settings.COMFYUI_WORKFLOW_IMG2IMG_PATH if changes else settings.COMFYUI_WORKFLOW_PATH)
 
 
 def _own(own: Own, comfyui: ComfyUI, *, changes: bool, decided: tuple[str, ...]) -> Recipe:
@@ -128,7 +140,7 @@ def _builtin(comfyui: ComfyUI, broken: WorkflowError | None, *, changes: bool) -
             raise PictureError("workflow_broken") from broken
         raise PictureError("model_missing", model=error.about["wanted"]) from error
     binding = bind(graph, changes_a_picture=changes)
-    return Recipe(hash_of(graph), name, graph, binding, builtin.SETTINGS, problem=broken)
+    return Recipe(hash_of(graph), name, graph, binding, SETTINGS, problem=broken)
 
 
 def hash_of(graph: Graph) -> str:

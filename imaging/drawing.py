@@ -95,7 +95,11 @@ class Drawing:
             except errors.ServiceDownError as error:
                 self.patience.wait(error)
         self.patience.answered()
-        made_by: dict[str, Any] = {"workflow_hash": self.recipe.hash, "model_name": self.recipe.model_name}
+        made_by: dict[str, Any] = {
+            "workflow_hash": self.recipe.hash,
+            "model_name": self.recipe.model_name,
+            "settings": self.recipe.binding.read(self._graph(self.images[0])),
+        }
         if self.recipe.notice:
             made_by["notices"] = self.running.note(self.recipe.notice)
         if self.job.status == Stage.WAITING:

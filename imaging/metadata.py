@@ -18,6 +18,8 @@ KEYWORD = "ollama-chat"
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"sBIT")
 """The chunks that decide how the picture looks."""
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+WORDS = {"steps": "Steps", "sampler": "Sampler", "cfg": "CFG scale"}
+"""Settings as other programs call them."""
 MOST_PIXELS = 64_000_000
 
 
@@ -82,11 +84,9 @@ def read_from(png: bytes) -> dict[str, Any]:
 
 
 def _parameters(told: dict[str, Any]) -> str:
-    chosen = told["settings"]
-    return (
-        f"{told['prompt']}\nSteps: {chosen.get('steps')}, Sampler: {chosen.get('sampler')},"
-        f" CFG scale: {chosen.get('cfg')}, Seed: {told['seed']}, Model: {told['model']}"
-    )
+    named = [(word, told["settings"].get(name)) for name, word in WORDS.items()]
+    named += [("Seed", told["seed"]), ("Model", told["model"])]
+    return f"{told['prompt']}\n" + ", ".join(f"{word}: {value}" for word, value in named if value is not None)
 
 
 def _text(keyword: str, text: str) -> bytes:

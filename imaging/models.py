@@ -228,6 +228,8 @@ class ImageJob(models.Model):
     # Set for a test of this very workflow.
     workflow = models.ForeignKey(Workflow, models.SET_NULL, null=True, related_name="tests")
     prompt_first = models.BooleanField(default=False)
+    # A number of steps that the person has named: it goes before an operator's workflow's.
+    own_steps = models.PositiveSmallIntegerField(null=True)
 
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     vision_text = models.TextField(blank=True)

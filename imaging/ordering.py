@@ -82,6 +82,7 @@ def draw_again(job: ImageJob, *, prompt: str = "", client_id: UUID | None = None
         vision_text=job.vision_text,
         change=job.change,
         settings=job.settings,
+        own_steps=job.own_steps,
     )
     if job.changes_a_picture and order.source is None:
         raise AppError(_("The picture to start from is no longer there."), code=Code.GONE)
@@ -109,6 +110,7 @@ def vary_image(
         vision_text=job.vision_text,
         change=shaping.USUAL_CHANGE,
         settings={**job.settings, "denoise": shaping.VARY},
+        own_steps=job.own_steps,
     )
     return _place(job.user, job.chat, order, client_id)
 
@@ -135,10 +137,15 @@ def approve_prompt(job: ImageJob, *, prompt: str = "", chosen: dict[str, Any] | 
     `chosen` may hold `denoise` and `steps`. Raises AppError (invalid, stale).
     """
     prompt = orders.checked_prompt(prompt) if prompt.strip() else job.prompt
-    told = {**job.settings, **orders.checked_settings(chosen or {})}
+    decided = orders.checked_settings(chosen or {})
+    told = {**job.settings, **decided}
     with transaction.atomic():
         moved = ImageJob.objects.filter(pk=job.pk, status=Status.REVIEWING, cancelled_at=None).update(
-            status=Status.WAITING, prompt=prompt, settings=told, sent_at=timezone.now()
+            status=Status.WAITING,
+            prompt=prompt,
+            settings=told,
+            own_steps=decided.get("steps"),
+            sent_at=timezone.now(),
         )
         if not moved:
             raise _answered_already()
@@ -288,6 +295,7 @@ def _store(user: Any, chat: Chat | None, order: orders.Order, client_id: UUID | 
         strength=order.strength,
         denoise=order.denoise,
         prompt_first=order.prompt_first,
+        own_steps=order.own_steps,
         workflow=order.workflow,
         client_id=client_id,
         sent_at=now,

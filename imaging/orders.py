@@ -32,6 +32,7 @@ class Order:
     vision_text: str = ""
     change: str = ""
     settings: dict[str, Any] | None = None
+    own_steps: int | None = None
     workflow: Workflow | None = None
 
 

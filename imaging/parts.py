@@ -12,7 +12,7 @@ from accounts.models import Verb
 from chats import parts
 from chats.models import Message
 from gpu import snapshot
-from imaging import copying, orders
+from imaging import composing, copying, orders
 from imaging.api import shapes
 from imaging.models import MOST_VARIANTS, ImageJob
 
@@ -36,11 +36,14 @@ def prefetch(messages: Sequence[Message]) -> None:
     """Give each picture message its job as `job`, with a slot for each variant."""
     found = shapes.with_images(ImageJob.objects.filter(message__in=[message.pk for message in messages]))
     jobs = {job.message_id: job for job in found}
+    kinds = {job.kind for job in found if job.status == ImageJob.Status.REVIEWING}
+    own = {kind for kind in kinds if composing.has_own(kind)}
     for message in messages:
         job = jobs.get(message.pk)
         message.job = job  # type: ignore[attr-defined]
         if job:
             job.slots = slots(job)
+            job.steps_offered = "" if job.kind in own else job.steps
             job.best = shapes.best_of(job.shown)
             source = job.source or job.source_image
             job.source_thumb = source.file.url("256") if source and source.file else ""

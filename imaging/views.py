@@ -65,6 +65,8 @@ def approve(request: AuthenticatedRequest, job_id: int) -> HttpResponse:
     """Let a picture that waits for its person's word be drawn, as they have changed it."""
     job = access.get_job(request.user, job_id)
     chosen = {name: request.POST.get(name) or None for name in ("denoise", "steps")}
+    if chosen["steps"] == str(job.steps):
+        chosen["steps"] = None  # as it was offered: nobody's own word
     ordering.approve_prompt(job, prompt=request.POST.get("prompt", ""), chosen=chosen)
     return _done(request, job)
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Graph = dict[str, dict[str, Any]]
+SETTINGS = ("steps", "cfg", "guidance", "denoise", "sampler", "scheduler")
+WORDS = ("sampler", "scheduler")
+Number = int | float
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,19 @@ class Binding:
             if before and now != before and value <= before:
                 _put(filled, span.place, round(value * now / before))
 
+    def read(self, filled: Graph) -> dict[str, Any]:
+        """Return the settings that a graph draws with; what it has not, or computes, is left out."""
+        found = {name: _value(filled, getattr(self, name)[0]) for name in SETTINGS if getattr(self, name)}
+        told = {
+            name: value
+            for name, value in found.items()
+            if isinstance(value, str if name in WORDS else Number)
+        }
+        for span in self.begins[:1]:
+            steps = _number(filled, span.steps)
+            told["denoise"] = round(1 - _number(filled, span.place) / steps, 3) if steps else 1.0
+        return told
+
     def told(self, graph: Graph) -> list[tuple[str, str]]:
         """Return what was bound, in pairs of what and “title: field”, for people."""
         shown = {name: places for name, places in vars(self).items() if name not in ("results", "spans")}
@@ -121,10 +137,14 @@ def link_of(value: Any) -> tuple[str, int] | None:
     return None
 
 
+def _value(graph: Graph, place: Place) -> Any:
+    return graph[place.node]["inputs"][place.field]
+
+
 def _put(graph: Graph, place: Place, value: Any) -> None:
     graph[place.node]["inputs"][place.field] = value
 
 
 def _number(graph: Graph, place: Place) -> int:
-    value = graph[place.node]["inputs"][place.field]
+    value = _value(graph, place)
     return value if isinstance(value, int) else 0

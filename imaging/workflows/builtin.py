@@ -14,8 +14,6 @@ from imaging.workflows.errors import WorkflowError
 Link = list[Any]
 CLIPS = (("t5xxl_fp16", "t5xxl_fp8_e4m3fn_scaled", "t5xxl_fp8_e4m3fn"), ("clip_l",))
 VAES = ("ae", "flux_vae", "flux-vae")
-SETTINGS = ("steps", "cfg", "guidance", "denoise", "sampler", "scheduler")
-"""What the app decides in a graph of its own."""
 
 
 def graph_for(comfyui: ComfyUI, wanted: str, *, changes_a_picture: bool) -> tuple[Graph, str]:

@@ -103,6 +103,17 @@ def test_the_model_is_the_one_that_draws() -> None:
     assert composing.model_of(graph, bound) == "flux1-dev.safetensors"
 
 
+def test_the_settings_that_a_graph_draws_with_are_read_from_it() -> None:
+    graph = graphs.custom()
+    told = bind(graph, changes_a_picture=False).read(filled(graph))
+    assert told == {"steps": 20, "guidance": 4.0, "denoise": 1, "sampler": "euler", "scheduler": "simple"}
+    change = graphs.exported("advanced_change")
+    told = bind(change, changes_a_picture=True).read(filled(change, "denoise", source="mine.png"))
+    assert told["denoise"] == 0.6
+    graph["10"]["inputs"]["steps"] = "many"
+    assert "steps" not in bind(graph, changes_a_picture=False).read(graph)
+
+
 # Results
 
 

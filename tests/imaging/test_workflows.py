@@ -13,12 +13,13 @@ from django.test import Client, override_settings
 from PIL import Image, PngImagePlugin
 
 from accounts.models import User
+from imaging import metadata, ordering, storage
 from imaging.models import ImageJob, Workflow
-from imaging.workflows import WorkflowError, bind, builtin, checking, read_graph
-from imaging.workflows.binding import Place
+from imaging.workflows import WorkflowError, bind, checking, read_graph
+from imaging.workflows.binding import SETTINGS, Place
 from imaging.workflows.errors import SENTENCES
 from tests.imaging import graphs
-from tests.imaging.studio import Studio, fresh, pixels, upload
+from tests.imaging.studio import Studio, fresh, images, pixels, upload
 from tests.standins.comfyui_graphs import txt2img
 
 CHOSEN = {"steps": 26, "cfg": 1.0, "guidance": 3.0, "denoise": 0.6, "sampler": "euler", "scheduler": "simple"}
@@ -82,7 +83,7 @@ def test_the_negative_words_stay_empty_and_never_empty_the_positive_ones() -> No
 def test_an_operators_own_settings_stay_and_ours_are_set_where_asked() -> None:
     own = filled(graphs.custom())
     assert (own["10"]["inputs"]["steps"], own["5"]["inputs"]["guidance"]) == (20, 4.0)
-    ours = filled(graphs.custom(), settings=builtin.SETTINGS)
+    ours = filled(graphs.custom(), settings=SETTINGS)
     assert (ours["10"]["inputs"]["steps"], ours["5"]["inputs"]["guidance"]) == (26, 3.0)
     assert ours["10"]["inputs"]["denoise"] == 0.6
 
@@ -127,6 +128,7 @@ def without(name: str, field: str = "") -> graphs.Graph:
         (without("6"), False, "no_text"),
         (without("31", "seed"), False, "no_seed"),
         (without("27"), False, "no_size"),
+        (graphs.CHANGE, False, "from_picture"),
         (txt2img(), True, "no_picture"),
         ({**graphs.CHANGE, "31": {**graphs.CHANGE["31"], "inputs": {
             key: value for key, value in graphs.CHANGE["31"]["inputs"].items() if key != "denoise"
@@ -137,6 +139,15 @@ def test_what_is_missing_is_named_with_its_fix(graph: graphs.Graph, changes: boo
     told, sentence = refusal(graph, changes=changes)
     assert told == code
     assert "%(" not in sentence
+
+
+def test_a_size_beside_the_model_does_not_make_a_change_of_a_picture_a_picture_from_words() -> None:
+    graph = graphs.custom()
+    graph["11"] = graphs.node("VAEEncode", pixels=["16", 0], vae=["3", 0])
+    graph["16"] = graphs.node("LoadImage", image="theirs.png")
+    assert refusal(graph)[0] == "from_picture"
+    graph["16"] = graphs.node("TheirLoader", picture="theirs.png")
+    assert refusal(graph)[0] == "no_size"
 
 
 def test_a_seed_that_is_computed_is_refused() -> None:
@@ -244,6 +255,33 @@ def test_an_operators_workflow_draws(studio: Studio, alice: User, name: str) -> 
     assert first.workflow_hash == again.workflow_hash
     assert pixels(first.images.get()) == pixels(again.images.get())
     assert studio.drawn(alice, source=upload(alice)).status == "done"  # the built-in graph
+
+
+def test_the_settings_of_an_operators_workflow_are_told_as_they_are(studio: Studio, alice: User) -> None:
+    own(graphs.custom())
+    job = studio.drawn(alice)
+    true = {"steps": 20, "guidance": 4.0, "denoise": 1, "sampler": "euler", "scheduler": "simple"}
+    assert job.settings == true
+    file = images(job)[0].file
+    assert file
+    assert metadata.read_from(storage.read(file))["settings"] == true
+
+
+def test_a_number_of_steps_that_somebody_names_goes_before_the_workflows(
+    studio: Studio, alice: User, alice_client: Client
+) -> None:
+    own(graphs.custom())
+    left, named = (studio.think(studio.order(alice, prompt_first=True)) for _ in range(2))
+    page = alice_client.get(f"/chats/{named.chat_id}/").content.decode()
+    assert "as in the workflow" in page
+    for job, steps in ((left, ""), (named, "7")):
+        alice_client.post(f"/pictures/{job.pk}/approve/", {"prompt": job.prompt, "steps": steps})
+    studio.work()
+    again = ordering.draw_again(fresh(named))
+    studio.work()
+    assert [fresh(job).settings["steps"] for job in (left, named, again)] == [20, 7, 7]
+    sent = [call.body["prompt"]["10"]["inputs"]["steps"] for call in studio.comfyui.called("/prompt")]
+    assert sent == [20, 7, 7]
 
 
 def test_an_operators_file_draws(studio: Studio, alice: User, tmp_path: Path) -> None:
@@ -354,8 +392,6 @@ def test_nobody_else_sees_workflows(alice_client: Client, bob: User) -> None:
 
 
 def test_a_test_of_a_broken_workflow_says_what_is_wrong(studio: Studio, admin: User) -> None:
-    from imaging import ordering
-
     graph = graphs.custom()
     graph["13"]["class_type"] = "TheirDecoder"
     job = ordering.order_test(admin, own(graph, active=False))
