@@ -88,9 +88,10 @@ def show_message(message: Message) -> Chat:
 
 
 def delete_message(message: Message) -> None:
-    """Take a message out of the thread, which closes over the gap; a running answer is stopped."""
+    """Take a message out of the thread, which closes over the gap; what still runs there is stopped."""
     if message.is_running:
         stopping.stop(message.pk)
+    parts.stop_parts(Message.objects.filter(pk=message.pk))
     Message.objects.filter(pk=message.pk).update(deleted_at=timezone.now())
     chat = message.chat
     if not read_tree(chat).way(chat.leaf_id):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from chats import stopping
+from chats import parts, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
 from live.events import tell_user
 
@@ -39,10 +39,11 @@ def archive_chats(user: Any, chat_ids: Sequence[int], *, archived: bool) -> int:
 
 
 def delete_chats(user: Any, chat_ids: Sequence[int]) -> int:
-    """Take chats out of sight for 30 days, then for good; returns how many. Running answers are stopped."""
+    """Take chats out of sight for 30 days, then for good; returns how many. What runs in them is stopped."""
     mine = Chat.objects.visible_to(user).filter(pk__in=chat_ids)
     for answer in Message.objects.filter(live_in__in=mine).values_list("pk", flat=True):
         stopping.stop(answer)
+    parts.stop_parts(Message.objects.filter(chat__in=mine))
     gone = list(mine.values_list("pk", flat=True))
     Chat.objects.filter(pk__in=gone).update(deleted_at=timezone.now())
     for chat_id in gone:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts import rights
 from accounts.models import Verb
 from chats.models import Message
@@ -18,12 +20,14 @@ from chats.models import Message
 class Part:
     """How a kind of message is shown; `prefetch` reads what the template needs, for all of them at once.
 
-    `copy(original, copy)` gives a message's copy in another chat what belongs to it.
+    `copy(original, copy)` gives a message's copy in another chat what belongs to it. `stop` ends what is
+    still being made for a message.
     """
 
     template: str
     prefetch: Callable[[Sequence[Message]], None]
     copy: Callable[[Message, Message], None]
+    stop: Callable[[Message], None]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,12 @@ def copy_part(original: Message, copy: Message) -> None:
     """Give a message's copy what the app of its kind keeps beside it."""
     if part := _parts.get(original.kind):
         part.copy(original, copy)
+
+
+def stop_parts(messages: QuerySet[Message]) -> None:
+    """End what the apps above still make for these messages."""
+    for message in messages.filter(kind__in=_parts, status__in=Message.RUNNING):
+        _parts[message.kind].stop(message)
 
 
 def tools(user: Any) -> list[dict[str, Any]]:

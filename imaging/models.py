@@ -323,6 +323,10 @@ class GeneratedImageQuerySet(models.QuerySet["GeneratedImage"]):
         """Return those that have a picture."""
         return self.filter(status=GeneratedImage.Status.DONE)
 
+    def sent(self) -> GeneratedImageQuerySet:
+        """Return those that ComfyUI may be drawing."""
+        return self.filter(status__in=[GeneratedImage.Status.SENDING, GeneratedImage.Status.RENDERING])
+
     def held_by(self, claim: str) -> GeneratedImageQuerySet:
         """Return the variants of the job that the worker's `claim` still holds."""
         return self.filter(job__in=ImageJob.objects.held_by(claim))

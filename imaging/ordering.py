@@ -181,18 +181,20 @@ def _answered_already() -> AppError:
 
 
 def cancel_job(job: ImageJob) -> None:
-    """Cancel a picture: at once when no worker has it, else its worker takes it back from ComfyUI.
+    """Cancel a picture: at once when neither a worker nor ComfyUI has it.
 
-    Finished variants are kept. One that is over is left as it is.
+    Else its worker takes it back from ComfyUI, or the sweep where no worker is left. Finished variants
+    are kept. One that is over is left as it is.
     """
     running = ImageJob.objects.filter(pk=job.pk).exclude(status__in=ImageJob.FINAL)
     with transaction.atomic():
         if not running.update(cancelled_at=timezone.now()):
             return
-        ended = ending.end_job(job, running.filter(claim=None), Status.CANCELLED)
+        free = not job.images.sent().exists()
+        ended = free and ending.end_job(job, running.filter(claim=None), Status.CANCELLED)
+    arbiter.cancel("think", job.pk)
+    arbiter.cancel("draw", job.pk)
     if ended:
-        arbiter.cancel("think", job.pk)
-        arbiter.cancel("draw", job.pk)
         tell_end(job, Status.CANCELLED)
 
 

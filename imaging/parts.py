@@ -12,7 +12,7 @@ from accounts.models import Verb
 from chats import parts
 from chats.models import Message
 from gpu import snapshot
-from imaging import composing, copying, orders
+from imaging import composing, copying, ordering, orders
 from imaging.api import shapes
 from imaging.models import MOST_VARIANTS, ImageJob
 
@@ -28,8 +28,14 @@ COMFYUI = "http://127.0.0.1:8188"
 
 def register() -> None:
     """Have the conversation show pictures and offer them."""
-    parts.register(Message.Kind.PICTURE, parts.Part("imaging/_job.html", prefetch, copying.copy_job))
+    parts.register(Message.Kind.PICTURE, parts.Part("imaging/_job.html", prefetch, copying.copy_job, stop))
     parts.add_tool(parts.Tool("imaging/_tool.html", tool, verb=Verb.DRAW))
+
+
+def stop(message: Message) -> None:
+    """Cancel the picture of a message that is being deleted."""
+    if job := ImageJob.objects.select_related("message").filter(message=message).first():
+        ordering.cancel_job(job)
 
 
 def prefetch(messages: Sequence[Message]) -> None:

@@ -25,11 +25,13 @@ WORDS_PATIENCE = 60.0  # seconds without an Ollama until a picture goes on witho
 YOUNG = timedelta(hours=1)  # a file may be stored a moment before the row that refers to it
 ORPHANS_EVERY = 6 * 3600.0  # seconds
 WAITING = (*ImageJob.THINKING, *ImageJob.DRAWING)
+RUNNING = (*WAITING, Status.REVIEWING)
 
 
 def sweep() -> None:
     """Do all that must not wait; idempotent, so any number of processes may sweep. Raises RedisError."""
     take_back()
+    cancel_deleted()
     end_cancelled()
     go_without_words()
     send_again()
@@ -52,27 +54,34 @@ def _give_up(job: ImageJob, mine: QuerySet[ImageJob]) -> None:
     with transaction.atomic():
         ended = ending.end_job(job, mine, Status.FAILED, code="worker_lost")
     if ended:
+        _take_back_prompts(job)
         logger.error("picture %s lost its worker %s times and is given up", job.pk, job.attempts)
         ordering.tell_end(job, Status.FAILED, "worker_lost")
 
 
+def cancel_deleted() -> None:
+    """Cancel the jobs that were ordered, or went on, while their chat or message was deleted."""
+    gone = ~Q(message__deleted_at=None) | ~Q(chat__deleted_at=None)
+    for job in ImageJob.objects.filter(gone, status__in=RUNNING, cancelled_at=None):
+        ordering.cancel_job(job)
+
+
 def end_cancelled() -> None:
-    """End the jobs that were cancelled while their worker died, and take back what ComfyUI has of them."""
-    for job in ImageJob.objects.unclaimed(*WAITING, Status.REVIEWING).exclude(cancelled_at=None):
+    """End the cancelled jobs that no worker has, once what ComfyUI has of them is taken back."""
+    for job in ImageJob.objects.unclaimed(*RUNNING).exclude(cancelled_at=None):
+        _take_back_prompts(job)
         with transaction.atomic():
             ended = ending.end_job(job, ImageJob.objects.filter(claim=None), Status.CANCELLED)
         if ended:
-            _take_back_prompts(job)
             ordering.tell_end(job, Status.CANCELLED)
 
 
 def _take_back_prompts(job: ImageJob) -> None:
-    sent = job.images.filter(status__in=[GeneratedImage.Status.SENDING, GeneratedImage.Status.RENDERING])
     try:
-        for image in sent:
+        for image in job.images.sent():
             ComfyUI(endpoints.find_comfyui().url).cancel(str(image.prompt_id))
     except ServiceError as error:
-        logger.warning("a cancelled prompt could not be taken back from ComfyUI: %s", error)
+        logger.warning("a prompt that nobody waits for could not be taken back from ComfyUI: %s", error)
 
 
 def go_without_words() -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.errors import AppError, Code
 from accounts.models import User
-from chats import sending
+from chats import editing, managing, sending
 from chats.models import Chat, Message
 from gpu import arbiter
 from imaging import access, following, ordering
@@ -217,6 +217,23 @@ def test_a_granted_but_cancelled_picture_is_not_begun(studio: Studio, alice: Use
     studio.work()
     assert fresh(job).status == "cancelled"
     assert not studio.ollama.chats
+
+
+@pytest.mark.parametrize("gone", ["message", "chat"])
+def test_what_is_deleted_is_drawn_no_further(studio: Studio, alice: User, gone: str) -> None:
+    studio.comfyui.picture_seconds = 60
+    job = studio.think(studio.order(alice, variants=4))
+    waits = studio.order(alice) if gone == "message" else ordering.order_picture(alice, job.chat, "a fox")
+    thread = studio.begin()
+    studio.comfyui.wait_for(studio.rendered, 20)
+    for one in (job, waits):
+        if gone == "message":
+            editing.delete_message(Message.objects.get(pk=one.message_id))
+        else:
+            managing.delete_chats(alice, [one.chat_id])
+    thread.join(20)
+    assert [fresh(one).status for one in (job, waits)] == ["cancelled", "cancelled"]
+    assert [call.body["prompt_id"] for call in studio.comfyui.called("/interrupt")] == studio.rendered()
 
 
 def test_what_is_over_stays_as_it_is(studio: Studio, alice: User) -> None:

@@ -22,7 +22,7 @@ def left_behind(studio: Studio, user: User, status: str, **changes: Any) -> Imag
     studio.grants.clear()
     client().flushdb()
     ImageJob.objects.filter(pk=job.pk).update(
-        status=status, claim="a dead worker", **{"attempts": 1, "heartbeat_at": LONG_AGO, **changes}
+        status=status, **{"claim": "a dead worker", "attempts": 1, "heartbeat_at": LONG_AGO, **changes}
     )
     return job
 
@@ -56,14 +56,49 @@ def test_a_job_that_lost_too_many_workers_is_given_up(studio: Studio, alice: Use
     assert studio.grants == []
 
 
+def test_what_comfyui_has_of_a_job_that_is_given_up_is_taken_back(studio: Studio, alice: User) -> None:
+    job = left_behind(studio, alice, "rendering", attempts=sweep.MOST_ATTEMPTS)
+    image = GeneratedImage.objects.create(job=job, index=0, seed="1", status="rendering")
+    sweep.sweep()
+    assert interrupted(studio) == [str(image.prompt_id)]
+
+
+def interrupted(studio: Studio) -> list[str]:
+    return [call.body["prompt_id"] for call in studio.comfyui.called("/interrupt")]
+
+
 def test_a_cancelled_job_whose_worker_died_is_ended_and_taken_back(studio: Studio, alice: User) -> None:
     job = left_behind(studio, alice, "rendering", cancelled_at=timezone.now())
     image = GeneratedImage.objects.create(job=job, index=0, seed="1", status="rendering")
     sweep.sweep()
     assert fresh(job).status == "cancelled"
-    assert [call.body for call in studio.comfyui.called("/interrupt")] == [
-        {"prompt_id": str(image.prompt_id)}
-    ]
+    assert interrupted(studio) == [str(image.prompt_id)]
+
+
+@pytest.mark.parametrize("status", ["sending", "rendering"])
+def test_a_prompt_that_no_worker_holds_is_taken_back_when_its_job_is_cancelled(
+    studio: Studio, alice: User, status: str
+) -> None:
+    job = left_behind(studio, alice, "rendering", claim=None, heartbeat_at=None)
+    image = GeneratedImage.objects.create(job=job, index=0, seed="1", status=status)
+    ordering.cancel_job(job)
+    sweep.sweep()
+    assert (fresh(job).status, end_of(job)["status"]) == ("cancelled", "cancelled")
+    assert interrupted(studio) == [str(image.prompt_id)]
+    assert studio.grants == []
+
+
+@pytest.mark.parametrize("gone", ["message", "chat"])
+@pytest.mark.parametrize("status", ["queued", "reviewing", "waiting"])
+def test_a_picture_that_outlived_its_place_is_cancelled(
+    studio: Studio, alice: User, gone: str, status: str
+) -> None:
+    job = left_behind(studio, alice, status, claim=None, heartbeat_at=None)
+    place = job.message if gone == "message" else job.chat
+    place.deleted_at = timezone.now()
+    place.save(update_fields=["deleted_at"])
+    sweep.sweep()
+    assert fresh(job).status == "cancelled"
 
 
 @pytest.mark.parametrize("status", ["queued", "shaping", "waiting", "rendering"])
