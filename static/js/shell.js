@@ -56,6 +56,7 @@ function wireKeys(drawer, onEscape) {
 }
 
 function escape(drawer, onEscape) {
+  if (document.querySelector("dialog[open], :popover-open")) return; // the browser closes it, and that is all
   const open = document.querySelector(".account[open]");
   if (open) {
     open.open = false;

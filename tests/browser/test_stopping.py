@@ -33,6 +33,28 @@ def test_escape_stops(desk: Visit, app: App) -> None:
     expect(desk.answer).to_have_attribute("data-status", "stopped")
 
 
+def test_escape_closes_what_is_open_before_it_stops(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=LONG, rate=2)
+    desk.begin("Long")
+    desk.wait_for_words(2)
+    for opener, opened in (
+        ("gpu-status .chip:visible", ".card-dialog[open]"),
+        ("a.icon-link", ".page-dialog[open]"),
+        (".message.user [data-more]", "#message-menu:popover-open"),
+        (".chat-row [data-row-more]", "#row-menu:popover-open"),
+    ):
+        desk.page.locator(opener).first.click()
+        expect(desk.page.locator(opened)).to_be_visible()
+        desk.page.keyboard.press("Escape")
+        expect(desk.page.locator(opened)).to_have_count(0)
+    before = desk.words()
+    desk.wait_for_words(before + 2)
+    expect(desk.answer).to_have_attribute("data-running", "")
+    desk.page.keyboard.press("Escape")
+    desk.wait_for_end()
+    expect(desk.answer).to_have_attribute("data-status", "stopped")
+
+
 def test_enter_while_an_answer_runs_keeps_the_words_and_says_why(desk: Visit, app: App) -> None:
     app.ollama.default = Script(tokens=LONG, rate=20)
     desk.begin("Long")
