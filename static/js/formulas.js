@@ -54,15 +54,15 @@ function copyTex(event) {
   if (first) range.setStartBefore(first);
   if (last) range.setEndAfter(last);
   const copy = range.cloneContents();
-  const formulas = copy.querySelectorAll(".math[data-tex]");
-  if (!formulas.length) return;
-  for (const each of formulas) each.textContent = each.dataset.tex;
+  if (!copy.querySelector(".math[data-tex]")) return;
   event.clipboardData.setData("text/plain", readable(copy));
   event.preventDefault();
 }
 
-/** Returns the text as it looks on the page, line by line. */
-function readable(fragment) {
+/** Returns the text as it looks on the page, line by line: formulas as TeX, code without its buttons. */
+export function readable(fragment) {
+  for (const button of fragment.querySelectorAll(".code-bar, .code-more")) button.remove();
+  for (const formula of fragment.querySelectorAll(".math[data-tex]")) formula.textContent = formula.dataset.tex;
   const room = document.createElement("div");
   room.className = "prose copy-room";
   room.append(fragment);

@@ -1,6 +1,7 @@
 // What can be done to one message: the menu behind "more", editing in place, branches.
 import { copyText } from "./copying.js";
 import { flash } from "./flashes.js";
+import { readable } from "./formulas.js";
 import { post } from "./http.js";
 import { newId } from "./ids.js";
 import { putBeside } from "./placing.js";
@@ -87,7 +88,7 @@ export class MessageMenu {
     const acts = {
       edit: () => this.#edit(message),
       copy: () => this.#copy(source),
-      "copy-text": () => this.#copy(message.querySelector(".prose").innerText),
+      "copy-text": () => this.#copy(readable(message.querySelector(".prose").cloneNode(true))),
       again: () => this.#do(id, "again", { model: chosenModel() }),
       fork: () => this.#do(id, "fork"),
       delete: () => this.#delete(id),

@@ -87,3 +87,18 @@ def test_the_whole_answer_is_copied_as_it_was_written(desk: Visit, app: App) -> 
     desk.answer.locator("[data-copy-answer]").click()
     expect(desk.answer.locator("[data-copy-answer]")).to_have_text("Copied")
     assert paste(desk.page) == "**bold** and <b>not</b>"
+
+
+def test_plain_text_is_copied_without_buttons_and_with_formulas_as_tex(desk: Visit, app: App) -> None:
+    lines = [f"line {n}" for n in range(40)]
+    written = ["So **big** is $E = mc^2$:\n\n", "```python\n", *[f"{line}\n" for line in lines], "```\n"]
+    app.ollama.default = Script(tokens=written)
+    desk.begin("Code, please")
+    desk.wait_for_end()
+    desk.page.reload()
+    expect(desk.prose.locator(".katex")).to_have_count(1)
+    expect(desk.answer.get_by_role("button", name="Show all 40 lines")).to_be_visible()
+    desk.answer.locator("[data-more]").click()
+    desk.page.get_by_role("menuitem", name="Copy as plain text").click()
+    expect(desk.page.locator(".flashes")).to_contain_text("Copied")
+    assert paste(desk.page).split() == ["So", "big", "is", "$E", "=", "mc^2$:", *" ".join(lines).split()]
