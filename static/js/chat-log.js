@@ -131,6 +131,7 @@ class ChatLog extends HTMLElement {
       for (const message of messages) this.#settle(message);
       this.scrollTop = this.scrollHeight - height;
       this.#watchEarlier();
+      document.dispatchEvent(new CustomEvent("thread-changed"));
     } catch (error) {
       flash(error.message); // the line stays: it is a link, too
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -170,7 +172,7 @@ chat.save()
 
 def test_the_line_above_which_nothing_is_seen_can_be_summed_up(desk: Visit, app: App, alice: Person) -> None:
     app.ollama.default = Script(tokens=["Noted."])
-    app.manage("shell", "-c", SMALL.format(model=next(iter(app.ollama.models))))
+    app.manage("shell", "-c", SMALL.format(model=next(iter(app.ollama.models)), window=1024))
     try:
         chat = None
         for number in range(5):
@@ -188,7 +190,28 @@ def test_the_line_above_which_nothing_is_seen_can_be_summed_up(desk: Visit, app:
         app.manage("shell", "-c", "from gpu.models import LanguageModel as M; M.objects.all().delete()")
 
 
+def test_the_line_is_drawn_among_messages_that_come_as_one_scrolls_up(
+    desk: Visit, app: App, alice: Person
+) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    app.manage("shell", "-c", SMALL.format(model=next(iter(app.ollama.models)), window=2048))
+    try:
+        chat, answer = app.send(alice, "Message 0")
+        app.wait_for_answer(alice, chat, answer)
+        app.manage("shell", "-c", MANY.format(chat=chat))
+        desk.open(f"/chats/{chat}/")
+        expect(desk.page.locator(".gauge")).to_have_attribute("data-cut", re.compile(r"\d+"))
+        log = desk.page.locator("chat-log")
+        desk.wait_for(
+            lambda: log.evaluate("log => (log.scrollTop = 0, !log.querySelector('.earlier'))"), "all"
+        )
+        expect(desk.page.locator("chat-message")).to_have_count(202)
+        expect(desk.page.locator(".cut-line")).to_have_count(1)
+    finally:
+        app.manage("shell", "-c", "from gpu.models import LanguageModel as M; M.objects.all().delete()")
+
+
 SMALL = (
     "from gpu.models import LanguageModel as M; "
-    "M.objects.update_or_create(name='{model}', defaults=dict(num_ctx=1024, bytes_per_token=4))"
+    "M.objects.update_or_create(name='{model}', defaults=dict(num_ctx={window}, bytes_per_token=4))"
 )
