@@ -18,6 +18,7 @@ class ChatLog extends HTMLElement {
   #syncing = null;
   #syncAgain = false;
   #endWanted = false;
+  #menu = null;
   #sight = new IntersectionObserver((seen) => this.#earlierSeen(seen), { rootMargin: "600px 0px 0px" });
 
   connectedCallback() {
@@ -30,17 +31,22 @@ class ChatLog extends HTMLElement {
     const sizes = new ResizeObserver(() => this.#keepUp());
     sizes.observe(this);
     sizes.observe(this.turns); // formulas and what comes into view grow late
+    if (this.dataset.chat) this.#menu = new MessageMenu(this);
     for (const message of this.turns.querySelectorAll("chat-message")) this.#settle(message);
     if (this.turns.childElementCount) this.#toEnd();
     this.#watchEarlier();
     this.#tellRunning();
-    if (this.dataset.chat) new MessageMenu(this);
     if (location.hash.startsWith("#m")) this.#toMessage(location.hash.slice(1));
   }
 
   /** The message that is being written now, if any. */
   get running() {
     return [...this.#answers.values()].at(-1)?.element ?? null;
+  }
+
+  /** The first message here that is on the thread as the server knows it. */
+  get #first() {
+    return this.turns.querySelector("chat-message:not([data-held])")?.dataset.id;
   }
 
   /** Puts the server's HTML of new messages at the end. */
@@ -76,7 +82,7 @@ class ChatLog extends HTMLElement {
   }
 
   async #readThread(from) {
-    const first = from || this.turns.querySelector("chat-message")?.dataset.id || "";
+    const first = from || this.#first || "";
     try {
       const page = await getPage(`${this.dataset.threadUrl}?from=${first}`);
       this.#arrange([...page.querySelectorAll("chat-message")], first);
@@ -93,14 +99,22 @@ class ChatLog extends HTMLElement {
     document.dispatchEvent(new CustomEvent("thread-changed"));
   }
 
-  /** Puts messages into place, from `first` on; when that is not among them, they replace all. */
+  /**
+   * Puts messages into place, from `first` on; when that is not among them, they replace all. One that somebody
+   * is just editing stays, wherever the thread goes.
+   */
   #arrange(wanted, first) {
     const ids = new Set(wanted.map((message) => message.id));
     const present = [...this.turns.querySelectorAll("chat-message")];
     const goesOn = wanted[0]?.dataset.id === first;
     const begin = goesOn ? present.findIndex((message) => message.dataset.id === first) : 0;
-    for (const old of present.slice(Math.max(0, begin))) if (!ids.has(old.id)) this.#remove(old);
-    let before = present.slice(Math.max(0, begin)).find((message) => ids.has(message.id)) ?? null;
+    const concerned = present.filter((message, at) => at >= begin || "held" in message.dataset);
+    for (const old of concerned) {
+      const gone = !ids.has(old.id);
+      old.toggleAttribute("data-held", gone);
+      if (gone && !isEdited(old)) this.#remove(old);
+    }
+    let before = concerned.find((message) => ids.has(message.id)) ?? null;
     for (const message of wanted) {
       const old = document.getElementById(message.id);
       if (old) before = old.nextElementSibling;
@@ -120,7 +134,7 @@ class ChatLog extends HTMLElement {
   /** Earlier messages come while one scrolls up; what is being read stays where it is. */
   async #earlierSeen(seen) {
     const line = seen.find((entry) => entry.isIntersecting)?.target;
-    const first = this.turns.querySelector("chat-message")?.dataset.id;
+    const first = this.#first;
     if (!line?.isConnected || line.dataset.asked === first) return;
     line.dataset.asked = first;
     try {
@@ -180,6 +194,7 @@ class ChatLog extends HTMLElement {
     dressCode(message, { whole: "watched" in message.dataset });
     typeset(message);
     localise(message);
+    this.#menu?.reopen(message);
     if (!("running" in message.dataset)) return;
     const answer = new LiveAnswer(message, {
       onChange: () => this.#keepUp(),
@@ -256,7 +271,11 @@ class ChatLog extends HTMLElement {
 }
 
 function isAsItWas(present, message) {
-  return present.dataset.version === message.dataset.version || present.querySelector(".editor") !== null;
+  return present.dataset.version === message.dataset.version || isEdited(present);
+}
+
+function isEdited(message) {
+  return message.querySelector(".editor") !== null;
 }
 
 /** Another try is made by the model that is chosen now: the last one may be gone. */

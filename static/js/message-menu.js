@@ -5,6 +5,7 @@ import { readable } from "./formulas.js";
 import { post } from "./http.js";
 import { newId } from "./ids.js";
 import { putBeside } from "./placing.js";
+import { keep, recall } from "./storage.js";
 import { say } from "./words.js";
 
 export class MessageMenu {
@@ -28,6 +29,12 @@ export class MessageMenu {
 
   #again;
   #againWords;
+
+  /** Opens the editor again on words that were not saved before this page was left. */
+  reopen(message) {
+    const words = recall(kept(message));
+    if (words && message.querySelector("template.source")) this.#openEditor(message, words);
+  }
 
   #clicked(event) {
     const more = event.target.closest("[data-more]");
@@ -107,23 +114,35 @@ export class MessageMenu {
 
   #edit(message) {
     if (message.querySelector(".editor")) return;
+    const text = this.#openEditor(message, message.querySelector("template.source").content.textContent);
+    text.focus();
+    text.setSelectionRange(text.value.length, text.value.length);
+  }
+
+  /** Returns the field. Its words outlive the page until they are saved, or given up. */
+  #openEditor(message, words) {
     const form = document.getElementById("message-editor").content.firstElementChild.cloneNode(true);
     const shown = message.querySelector(".bubble") ?? message.querySelector(".prose");
     const text = form.elements.content;
-    text.value = message.querySelector("template.source").content.textContent;
+    text.value = words;
     if (message.dataset.role !== "user") form.querySelector('[data-save="resend"]').remove();
     const close = () => {
+      keep(kept(message), "");
       form.remove();
       message.classList.remove("editing");
       message.querySelector("[data-more]")?.focus({ preventScroll: true });
     };
-    form.querySelector("[data-cancel]").addEventListener("click", close);
-    form.addEventListener("keydown", (event) => keyed(event, form, close));
+    const cancel = () => {
+      close();
+      this.#log.sync(); // what happened to the message meanwhile was held back
+    };
+    form.querySelector("[data-cancel]").addEventListener("click", cancel);
+    form.addEventListener("input", () => keep(kept(message), text.value));
+    form.addEventListener("keydown", (event) => keyed(event, form, cancel));
     form.addEventListener("submit", (event) => this.#save(event, message, close));
     message.classList.add("editing");
     shown.after(form);
-    text.focus();
-    text.setSelectionRange(text.value.length, text.value.length);
+    return text;
   }
 
   async #save(event, message, close) {
@@ -154,14 +173,19 @@ export class MessageMenu {
   }
 }
 
-function keyed(event, form, close) {
+function keyed(event, form, cancel) {
   if (event.key === "Escape") {
     event.preventDefault();
     event.stopPropagation();
-    close();
+    cancel();
   } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     form.requestSubmit(form.querySelector("[data-save]"));
   }
+}
+
+/** Under what name the words of a message's editor are kept. */
+function kept(message) {
+  return `edit:${message.dataset.id}`;
 }
 
 function chosenModel() {

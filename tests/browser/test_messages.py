@@ -96,6 +96,48 @@ def test_another_tab_sees_what_is_done_here(chat: Visit, visiting: Visiting, ali
     expect(other.page.locator(".bubble")).to_have_count(0)
 
 
+def test_words_in_an_editor_outlive_what_another_tab_does(
+    chat: Visit, visiting: Visiting, alice: Person
+) -> None:
+    other = visiting(alice)
+    other.open(chat.path)
+    menu(other, "Edit", of="user")
+    text = other.page.locator(".editor textarea")
+    text.fill("Half of a better question")
+    chat.app.ollama.default = Script(tokens=["Second answer."])
+    menu(chat, "Edit", of="user")
+    chat.page.locator(".editor textarea").fill("Another question")
+    chat.page.get_by_role("button", name="Send again").click()
+    expect(other.prose).to_have_text("Second answer.")
+    expect(text).to_have_value("Half of a better question")
+    expect(text).to_be_focused()
+    other.page.reload()
+    expect(other.prose).to_have_text("Second answer.")
+    other.page.get_by_role("button", name="The version before").click()
+    expect(text).to_have_value("Half of a better question")
+    other.page.get_by_role("button", name="Only save").click()
+    expect(other.page.locator(".bubble")).to_have_text("Half of a better question")
+    other.page.reload()
+    expect(other.page.locator(".bubble")).to_have_text("Half of a better question")
+    expect(text).to_have_count(0)
+
+
+def test_an_editor_that_is_given_up_shows_what_happened_meanwhile(
+    chat: Visit, visiting: Visiting, alice: Person
+) -> None:
+    other = visiting(alice)
+    other.open(chat.path)
+    menu(other, "Edit", of="user")
+    other.page.locator(".editor textarea").fill("Half a question")
+    menu(chat, "Delete", of="user")
+    expect(chat.page.locator(".bubble")).to_have_count(0)
+    other.page.locator(".editor textarea").press("Escape")
+    expect(other.page.locator(".message.user")).to_have_count(0)
+    chat.page.get_by_role("button", name="Bring back").click()
+    expect(other.page.locator(".bubble")).to_have_text("A question")
+    expect(other.page.locator(".editor")).to_have_count(0)
+
+
 def test_an_answer_that_ends_elsewhere_is_marked_until_it_is_looked_at(
     chat: Visit, visiting: Visiting, alice: Person
 ) -> None:
