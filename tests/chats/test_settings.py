@@ -27,6 +27,15 @@ def test_a_chat_keeps_its_title_instructions_and_numbers(alice: User, client: Cl
     assert "Rhyme.</textarea>" in page
 
 
+def test_a_field_for_numbers_holds_one_in_every_language(alice: User, client: Client) -> None:
+    chat = answered_chat(alice)
+    Chat.objects.filter(pk=chat.pk).update(options={"temperature": 0.7, "top_p": 0.95, "seed": 123_456})
+    client.force_login(alice)
+    page = client.get(f"/chats/{chat.pk}/settings/", headers={"accept-language": "ru"}).text
+    assert "Название" in page
+    assert [f'value="{value}"' in page for value in ("0.7", "0.95", "123456")] == [True] * 3
+
+
 def test_without_scripts_a_wrong_number_loses_nothing(alice: User, client: Client) -> None:
     chat = answered_chat(alice)
     client.force_login(alice)
