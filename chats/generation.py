@@ -14,6 +14,7 @@ from chats import attachments, calls, context, summarising, titles
 from chats.models import Chat, Message
 from chats.planning import Plan, make_plan
 from chats.running import Running, claim_answer
+from chats.thoughts import Thoughts
 from chats.websearch import searching
 from gpu import arbiter
 from gpu.models import learn_from_answer
@@ -196,7 +197,7 @@ def _tell_beginning(running: Running, plan: Plan, tally: Tally) -> None:
 
 def _stream(running: Running, plan: Plan, tally: Tally) -> None:
     stream = running.listen_to(Ollama(plan.url).answer(_ask(plan, tally)))
-    for piece in stream:
+    for piece in map(Thoughts().sort, stream):
         if tally.first is None and (piece.text or piece.thinking):
             running.line.tell("status", status="streaming")
         tally.note(piece)
@@ -227,7 +228,7 @@ def _read(running: Running, plan: Plan, tally: Tally) -> str:
     """Return what the model says to a part of what is to be summed up; nothing of it is shown."""
     tally.fitted = plan.fit(plan.window)
     stream = running.listen_to(Ollama(plan.url).answer(_ask(plan, tally)))
-    return "".join(piece.text for piece in stream)
+    return "".join(piece.text for piece in map(Thoughts().sort, stream))
 
 
 def _messages(turns: list[context.Turn]) -> list[dict[str, Any]]:
