@@ -47,7 +47,21 @@ markdown.core.ruler.push("unstyled", (state) => {
   }
 });
 
-// Numbers in brackets become links to the sources that there are, as on the server (chats/citations.py).
+// Numbers in brackets become links to the sources that there are, as on the server (chats/citations.py). Where
+// there are sources, numbers are theirs: "[1]: ..." defines no link, and is text.
+const CITED = /[[【]([0-9]{1,2}(?:, ?[0-9]{1,2})*)(?:†[^\]】]{0,40})?[\]】]/g;
+const { ruler } = markdown.block;
+const reference = ruler.__rules__[ruler.__find__("reference")].fn;
+ruler.at("reference", (state, start, end, silent) => {
+  if (!reference(state, start, end, silent)) return false;
+  const known = state.env.references;
+  const numbers = state.env.sources?.size ? Object.keys(known).filter((label) => /^[0-9]+$/.test(label)) : [];
+  for (const label of numbers) {
+    delete known[label];
+    state.line = start;
+  }
+  return !numbers.length;
+});
 markdown.core.ruler.push("citations", (state) => {
   if (!state.env.sources?.size) return;
   for (const token of state.tokens) {
@@ -64,15 +78,22 @@ function linkCitations(children, state) {
 }
 
 function splitCitations(token, { Token, env }) {
-  return token.content.split(/\[(\d{1,2})\]/).flatMap((part, index) => {
-    const source = index % 2 ? env.sources.get(Number(part)) : null;
-    const text = new Token("text", "", 0);
-    text.content = index % 2 && !source ? `[${part}]` : part;
-    if (!source) return [text];
-    const open = new Token("link_open", "a", 1);
-    open.attrs = [["class", "cite"], ["href", source.url], ["title", source.title]];
-    return [open, text, new Token("link_close", "a", -1)];
-  });
+  const tokens = [];
+  const text = (content) => Object.assign(new Token("text", "", 0), { content });
+  let at = 0;
+  for (const match of token.content.matchAll(CITED)) {
+    const numbers = match[1].split(",").map(Number);
+    if (!numbers.every((number) => env.sources.has(number))) continue;
+    tokens.push(text(token.content.slice(at, match.index)));
+    for (const number of numbers) {
+      const { url, title } = env.sources.get(number);
+      const attrs = [["class", "cite"], ["href", url], ["title", title]];
+      const open = Object.assign(new Token("link_open", "a", 1), { attrs });
+      tokens.push(open, text(String(number)), new Token("link_close", "a", -1));
+    }
+    at = match.index + match[0].length;
+  }
+  return [...tokens, text(token.content.slice(at))];
 }
 
 export class StreamingMarkdown {
@@ -119,6 +140,7 @@ export class StreamingMarkdown {
       const end = starts[blocks[open][0].map[0]];
       this.#clearOpen();
       this.#append(blocks.slice(0, open).flat(), env);
+      Object.assign(this.#settled, { sources: this.#sources });
       markdown.block.parse(tail.slice(0, end).replace(NEWLINE, "\n"), markdown, this.#settled, []);
       this.#frozen += end;
     }

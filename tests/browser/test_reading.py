@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -42,8 +42,9 @@ SETUP = """async () => {
   prose.className = "prose";
   message.append(prose);
   document.body.append(message);
-  globalThis.grow = (text, cuts) => {
+  globalThis.grow = (text, cuts, sources) => {
     const shown = new StreamingMarkdown(prose);
+    shown.cite(sources);
     return cuts.map(cut => {
       shown.update(text.slice(0, cut));
       return told(prose.cloneNode(true));
@@ -61,6 +62,7 @@ WORDS = [
     "<b>&amp;",
     "![pic](https://a.example/p.png)", "\\", "\\*", "[x](/inside)", "https://a.example", "*", "_", "`", "[",
     "](", "$", "~", "|", "a\nb", "<https://a.example>", "&lt;", "[1]",
+    "[1, 2]", "[1, 9]", "【2】", "【1†L3-L5】", "[word][2]",
 ]  # fmt: skip
 LINE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
 LETTERS = st.text(alphabet="ab[]()^:$\\*_`~|>#-+=1. \n\t", min_size=1, max_size=14)
@@ -98,13 +100,20 @@ BLOCK = st.one_of(
         [
             "$$\na\n+ b\n$$", "$$a$$", "\\[\n\\frac{1}{2}\n= 3\n\\]", "$$\nnever closed", "***", "<div>",
             "> $$\n> x",
-            "[ref]: https://b.example 'title'", "- a\n  $$\n  b\n  $$", "$$ a $$ and text",
+            "[ref]: https://b.example 'title'", "[1]: https://c.example", "[2]:\nhttps://c.example 'title'",
+            "[7]: https://c.example", "> [1]: <https://c.example>",
+            "- a\n  $$\n  b\n  $$", "$$ a $$ and text",
         ]
     ),
 )  # fmt: skip
 DOCUMENT = st.lists(st.tuples(BLOCK, st.sampled_from(["\n\n", "\n", "\n\n\n"])), min_size=1, max_size=7).map(
     lambda parts: "".join(block + end for block, end in parts)
 )
+
+SOURCES = [
+    {"n": 1, "title": "One", "url": "https://one.example/"},
+    {"n": 2, "title": "Two & more", "url": "https://two.example/?a=1&b=2"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +127,13 @@ def page(stack: App, chromium: Browser, alice: Person) -> Iterator[Page]:
     context.close()
 
 
-def seen(page: Page, text: str, cuts: list[int]) -> list[tuple[int, str, str]]:
+def seen(
+    page: Page, text: str, cuts: list[int], *, sources: Sequence[dict[str, Any]] = ()
+) -> list[tuple[int, str, str]]:
     """Return (cut, as it streams, as the server renders it) where the two differ."""
     points = [len(text[:cut].encode("utf-16-le")) // 2 for cut in cuts]
-    streamed = page.evaluate("([text, cuts]) => grow(text, cuts)", [text, points])
-    finals = [render(text[:cut], prefix="m7") for cut in cuts]
+    streamed = page.evaluate("parts => grow(...parts)", [text, points, list(sources)])
+    finals = [render(text[:cut], sources, prefix="m7") for cut in cuts]
     final = page.evaluate("pages => pages.map(final)", finals)
     return [row for row in zip(cuts, streamed, final, strict=True) if row[1] != row[2]]
 
@@ -138,11 +149,12 @@ def seen(page: Page, text: str, cuts: list[int]) -> list[tuple[int, str, str]]:
 @given(text=DOCUMENT, data=st.data())
 def test_a_text_cut_anywhere_looks_as_the_server_renders_it(page: Page, text: str, data: Any) -> None:
     cuts = data.draw(st.lists(st.integers(1, len(text)), max_size=12))
-    assert seen(page, text, sorted({*cuts, len(text)})) == []
+    sources = data.draw(st.sampled_from([(), SOURCES]))
+    assert seen(page, text, sorted({*cuts, len(text)}), sources=sources) == []
 
 
 def test_each_letter_of_a_rich_text_may_be_the_last(page: Page) -> None:
-    found = seen(page, RICH, list(range(1, len(RICH) + 1)))
+    found = seen(page, RICH, list(range(1, len(RICH) + 1)), sources=SOURCES)
     for f in found:
         print(f[0], repr(RICH[f[0] - 20 : f[0]]), f[1][-220:], "\n", f[2][-220:])
     assert not found
@@ -180,6 +192,11 @@ def heat(cop):
     It has two paragraphs.
 
 [late]: https://example.org
+
+It is so [1], and so [1, 2].
+
+[1]: https://c.example
+[2]: https://c.example/two
 
 The end.
 """

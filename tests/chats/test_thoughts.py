@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def sorted_pieces(pieces: list[Piece]) -> tuple[str, str]:
 @given(st.lists(st.integers(0, len(CAPTURED)), max_size=12))
 def test_tags_may_be_cut_anywhere(cuts: list[int]) -> None:
     ends = [0, *sorted(cuts), len(CAPTURED)]
-    pieces = [Piece(CAPTURED[begin:end]) for begin, end in zip(ends, ends[1:], strict=False)]
+    pieces = [Piece(CAPTURED[begin:end]) for begin, end in pairwise(ends)]
     assert sorted_pieces(pieces) == (THOUGHT, "Rome")
 
 

@@ -210,6 +210,7 @@ def test_another_answer_searches_as_the_first_did(desk: Desk, web: ScriptedTavil
 
 
 SOURCES = [
+    {"n": 3, "title": "Third", "url": "https://c.example/", "text": ""},
     {"n": 1, "title": 'A "quoted" <b>title</b>', "url": "https://a.example/?x=1&y=<2>", "text": ""},
     {"n": 2, "title": "bad", "url": "javascript:alert(1)", "text": ""},
 ]
@@ -218,7 +219,8 @@ SOURCES = [
 @pytest.mark.parametrize(
     ("text", "links"),
     [
-        ("So [1].", 1), ("[1][1]", 2), ("[2] and [3] and [0]", 0), ("`[1]`", 0), ("```\n[1]\n```", 0),
+        ("So [1].", 1), ("[1][1]", 2), ("[2] and [4] and [0]", 0), ("`[1]`", 0), ("```\n[1]\n```", 0),
+        ("So [1, 3].", 2), ("So [1,3].", 2), ("So [1, 2].", 0), ("So 【1】.", 1), ("So 【3†L1-L5】.", 1),
         ("[word [1] here](https://b.example)", 1), ("**[1]**", 1), ("| a |\n| --- |\n| [1] |", 1),
     ],
 )  # fmt: skip
@@ -227,6 +229,25 @@ def test_a_number_is_a_link_only_where_its_source_is(text: str, links: int) -> N
     assert html.count('class="cite"') == links or (links == 1 and html.count("<a ") == 1)
     assert "javascript" not in html
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize(
+    "definition",
+    ["[1]: https://evil.example", "[ 1\n]: https://evil.example 'x'", "> [1]:\n> https://evil.example"],
+)
+def test_a_model_can_not_lead_a_citation_elsewhere(definition: str) -> None:
+    html = rendering.render(f"So [1], [so][1].\n\n{definition}\n\n[late]: https://b.example", SOURCES)
+    assert html.count('class="cite" href="https://a.example/?x=1&amp;y=&lt;2&gt;"') >= 2
+    assert "evil.example" in html
+    assert 'href="https://evil' not in html
+    assert "late" not in html
+
+
+def test_a_list_of_addresses_below_an_answer_stays_a_list() -> None:
+    html = rendering.render("So [1].\n\n[1]: https://a.example\n[7]: https://evil.example", SOURCES)
+    assert "[7]: https://evil.example" in html
+    assert html.count("<a ") == 2
+    assert '<a href="https://b.example"' in rendering.render("[7]\n\n[7]: https://b.example")
 
 
 def test_without_sources_numbers_are_numbers() -> None:
