@@ -148,13 +148,20 @@ def _look_up(running: Running, plan: Plan) -> Plan:
         complete=lambda ask, _timeout: _complete(running, plan, ask),
         wanted=lambda: running.ends_as is None,
     )
-    told = {"mode": mode, "queries": found.queries, "notice": found.notice}
-    Message.objects.held_by(running.claim).update(search=told, sources=found.sources)
-    if found.sources:
-        running.line.tell("sources", sources=found.sources)
-    if found.notice:
-        running.line.tell("notice", code=f"search_{found.notice}")
-    return replace(plan, system="\n\n".join(part for part in (plan.system, found.system) if part))
+    _keep_search(running, found.queries, found.notice, found.sources)
+    return replace(plan, found=found.system)
+
+
+def _keep_search(running: Running, queries: list[str], notice: str, sources: list[dict[str, Any]]) -> None:
+    """Keep with the answer what was searched for and found, and tell whoever follows it."""
+    message = running.message
+    search = {"mode": message.search["mode"], "queries": queries, "notice": notice}
+    Message.objects.held_by(running.claim).update(search=search, sources=sources)
+    if sources != message.sources:
+        running.line.tell("sources", sources=sources)
+    message.search, message.sources = search, sources
+    if notice:
+        running.line.tell("notice", code=f"search_{notice}")
 
 
 def _complete(running: Running, plan: Plan, ask: Ask) -> tuple[str, Numbers]:
@@ -170,6 +177,17 @@ def _answer(running: Running, plan: Plan, tally: Tally) -> None:
     connection.close()  # an answer takes minutes, and a connection is dear
     if running.message.kind == Message.Kind.SUMMARY:
         plan = summarising.prepare(plan, lambda part: _read(running, part, tally))
+    try:
+        _answer_within(running, plan, tally)
+    except errors.ContextFullError:
+        if not plan.found or tally.first is not None:
+            raise
+        _keep_search(running, running.message.search["queries"], searching.NO_ROOM, [])
+        _answer_within(running, replace(plan, found=""), tally)
+
+
+def _answer_within(running: Running, plan: Plan, tally: Tally) -> None:
+    """Answer with fewer and fewer of the older turns, while Ollama finds them too much."""
     budget = plan.budget
     for attempt in range(FIT_TRIES):
         try:

@@ -20,7 +20,8 @@ SUMMARY = "A summary of the conversation so far, which stands for its older part
 class Plan:
     """Everything that a call needs, read before it, so that no database is held during it.
 
-    `system` are the instructions and what was summed up of the conversation; they are always sent.
+    `system` are the instructions and what was summed up of the conversation, `found` is what the web
+    says to the question; both are always sent.
     """
 
     url: str
@@ -29,6 +30,7 @@ class Plan:
     turns: list[context.Turn]
     continues: bool = False
     system: str = ""
+    found: str = ""
     options: options.Options = field(default_factory=options.Options)
     format: dict[str, Any] | str | None = None
     tools: list[dict[str, Any]] = field(default_factory=list)
@@ -57,7 +59,7 @@ class Plan:
                 budget=budget,
                 bytes_per_token=self.row.bytes_per_token,
                 keep=min(2 if self.continues else 1, len(self.turns)),
-                system=self.system,
+                system="\n\n".join(part for part in (self.system, self.found) if part),
             )
         except context.TooLongError:
             raise errors.ContextFullError from None
@@ -89,7 +91,8 @@ def plan_for(
     attachments.show_pictures(rest)
     turns = [read_turn(past, sees=model.sees) for past in rest if past.content or past.pictures]
     system = "\n\n".join(part for part in (wished.system, SUMMARY + summed if summed else "") if part)
-    return Plan(seen.url, settings_for(model.name), model, turns, continues, system, wished)
+    row = settings_for(model.name)
+    return Plan(seen.url, row, model, turns, continues, system=system, options=wished)
 
 
 def options_of(chat: Chat) -> options.Options:

@@ -67,6 +67,10 @@ SEARCH: dict[str, Sentence] = {
     "budget": _("This month's searches are used up, so the answer is from the model alone."),
     "timeout": _("The web search took too long, so the answer is from the model alone."),
     "no_results": _("The web search found nothing, so the answer is from the model alone."),
+    "no_room": _(
+        "Beside the question there is no room for what a web search finds, so the answer is from the model"
+        " alone. A larger window would have it."
+    ),
     "failed": _("The web search did not work, so the answer is from the model alone."),
 }
 

@@ -21,7 +21,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Usage
-from chats.context import Turn, count_words
+from chats.context import Turn, count_tokens, count_words
 from chats.planning import Plan
 from chats.structured import Complete, ask_for_json
 from chats.websearch import queries
@@ -37,6 +37,7 @@ MOST_SOURCES = 8
 SHARE = 4  # at most a quarter of the window
 MOST_TOKENS = 3000  # and no more than this: more pages confuse more than they help
 LEAST_TOKENS = 40  # of a page; a shorter piece says nothing
+NO_ROOM = "no_room"  # a key of chats.sentences.SEARCH
 CACHED = 86_400  # seconds
 LONGEST = 20.0  # seconds of one search: the library's timeout begins anew with each byte
 LOOK_EVERY = 0.1  # seconds between two looks whether the answer is still wanted
@@ -70,6 +71,8 @@ def search_for(
     asked: list[str] = []
     try:
         find = provider()
+        if _room(plan, [queries.last_question(plan.turns)]) < LEAST_TOKENS:
+            return Searched(notice=NO_ROOM if mode == "on" else "")
         asked = _queries(plan, mode, complete)
         if not asked:
             return Searched()
@@ -79,8 +82,10 @@ def search_for(
     results = _best(list(found.values()))
     if not results:
         return Searched(queries=asked, notice=failed or "no_results")
-    shown = _fitting(results, plan)
     answered = list(found)
+    shown = _fitting(results, room=_room(plan, answered), ratio=plan.row.bytes_per_token)
+    if not shown:
+        return Searched(queries=answered, notice=NO_ROOM)
     return Searched(_block(shown, answered), _sources(shown), answered)
 
 
@@ -123,7 +128,7 @@ def _results(
 ) -> list[Result]:
     """Return a query's pages, those of the last day without asking again. Raises SearchError, HungUpError."""
     name = key("websearch", hashlib.sha256(query.casefold().encode()).hexdigest())
-    if kept := _recall(name):
+    if (kept := _recall(name)) is not None:
         return kept
     if _spent():
         raise SearchError("budget")
@@ -169,12 +174,13 @@ def _spent() -> bool:
     return bool(limit) and Usage.objects.filter(kind=KIND, at__gte=begin).count() >= limit
 
 
-def _recall(name: str) -> list[Result]:
+def _recall(name: str) -> list[Result] | None:
+    """Return the pages that were found, also if these were none; None for a query that is not known."""
     try:
         stored = client().get(name)
     except RedisError:
-        return []
-    return [Result(**entry) for entry in json.loads(stored)] if stored else []
+        return None
+    return [Result(**entry) for entry in json.loads(stored)] if stored else None
 
 
 def _keep(name: str, results: list[Result]) -> None:
@@ -191,19 +197,25 @@ def _best(found: list[list[Result]]) -> list[Result]:
     return list(reversed(by_url.values()))[:MOST_SOURCES]
 
 
-def _fitting(results: list[Result], plan: Plan) -> list[Result]:
-    """Return the pages within the budget of tokens, the last one cut."""
+def _room(plan: Plan, asked: list[str]) -> int:
+    """Return the tokens for pages: what the instructions, the question and the block's frame leave."""
     ratio = plan.row.bytes_per_token
-    room = min(MOST_TOKENS, plan.window // SHARE)
+    frame = Turn("system", plan.system + _head(asked) + TAIL)
+    taken = count_words(frame, ratio) + sum(count_tokens(turn, ratio) for turn in plan.turns[-1:])
+    return min(MOST_TOKENS, plan.window // SHARE, plan.budget - taken)
+
+
+def _fitting(results: list[Result], *, room: int, ratio: float) -> list[Result]:
+    """Return the pages that fit into `room` tokens, each cut."""
     each = max(LEAST_TOKENS, room // 3)
     kept: list[Result] = []
     for result in results:
         text = _cut(result.text, int(min(each, room) * ratio))
-        cost = count_words(Turn("system", f"{result.title}\n{result.url}\n{text}"), ratio)
-        if kept and (room < LEAST_TOKENS or cost > room):
-            break
-        kept.append(replace(result, text=text))
-        room -= cost
+        page = replace(result, text=text)
+        cost = count_words(Turn("system", _entry(len(kept) + 1, page)), ratio)
+        if cost <= room:
+            kept.append(page)
+            room -= cost
     return kept
 
 
@@ -213,12 +225,16 @@ def _cut(text: str, most: int) -> str:
 
 
 def _block(results: list[Result], asked: list[str]) -> str:
-    lines = [
-        f"[{number}] {_harmless(result.title)}\n{_harmless(result.url)}\n{_harmless(result.text)}\n"
-        for number, result in enumerate(results, 1)
-    ]
-    head = HEAD.format(today=_today().isoformat(), queries="; ".join(asked))
-    return head + "\n".join(lines) + TAIL
+    entries = [_entry(number, result) for number, result in enumerate(results, 1)]
+    return _head(asked) + "\n".join(entries) + TAIL
+
+
+def _entry(number: int, result: Result) -> str:
+    return f"[{number}] {_harmless(result.title)}\n{_harmless(result.url)}\n{_harmless(result.text)}\n"
+
+
+def _head(asked: list[str]) -> str:
+    return HEAD.format(today=_today().isoformat(), queries="; ".join(asked))
 
 
 def _harmless(text: str) -> str:

@@ -14,13 +14,13 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from accounts.models import Usage, User
-from chats import rendering, sending, sentences, stopping
+from chats import generation, rendering, sending, sentences, stopping
 from chats.models import Chat, Message, Preferences
 from chats.websearch import provider, queries, searching
 from live.redis import client as redis
 from tests.chats.conversation import MODEL
 from tests.chats.desk import Desk
-from tests.standins.ollama_script import Script
+from tests.standins.ollama_script import Fault, Script
 from tests.standins.tavily import KEY, ScriptedTavily
 from tests.standins.wire import Call
 
@@ -139,6 +139,48 @@ def test_the_same_query_is_asked_once_a_day(desk: Desk, web: ScriptedTavily, ali
     assert Usage.objects.filter(kind="search").count() == 1
     kept = redis().keys("*websearch*")
     assert [0 < redis().ttl(name) <= 86_400 for name in kept] == [True]
+
+
+def test_a_query_that_found_nothing_is_not_asked_again_either(
+    desk: Desk, web: ScriptedTavily, alice: User
+) -> None:
+    web.finds()
+    found = [desk.ask(alice, "How far is the Moon?", search="on").search["notice"] for _ in range(2)]
+    assert found == ["no_results", "no_results"]
+    assert len(web.asked) == 1
+
+
+@pytest.mark.parametrize(("budget", "asked"), [(512, 20), (1024, 20), (1536, 20), (2048, 600), (None, 9000)])
+def test_what_was_found_leaves_room_for_the_question(
+    desk: Desk, web: ScriptedTavily, alice: User, budget: int | None, asked: int
+) -> None:
+    web.finds(*((f"Page {n}", f"https://x.example/{n}", "Moons and more moons. " * 200) for n in range(5)))
+    Preferences.objects.create(user=alice, options={"budget": budget} if budget else {})
+    answer = desk.ask(alice, ("How far? " * asked)[:asked], search="on")
+    assert (answer.status, answer.search["notice"]) == ("complete", "")
+    assert answer.sources
+    assert answer.numbers.get("left_out", 0) == 0
+
+
+def test_without_room_for_a_page_nobody_is_asked(desk: Desk, web: ScriptedTavily, alice: User) -> None:
+    Preferences.objects.create(user=alice, options={"budget": 512})
+    answer = desk.ask(alice, "How far? " * 40, search="on")
+    assert (answer.status, answer.search["notice"], answer.sources) == ("complete", "no_room", [])
+    assert answer.notices == [str(sentences.SEARCH["no_room"])]
+    assert web.asked == []
+
+
+def test_an_answer_that_fits_only_without_the_pages_comes_without_them(
+    desk: Desk, web: ScriptedTavily, alice: User
+) -> None:
+    for _try in range(generation.FIT_TRIES):
+        desk.ollama.script(
+            Script(fault=Fault.CONTEXT), when=lambda call: "<results>" in call.body["messages"][0]["content"]
+        )
+    answer = desk.ask(alice, "How far?", search="on")
+    assert (answer.status, answer.sources) == ("complete", [])
+    assert answer.search == {"mode": "on", "queries": ["How far?"], "notice": "no_room"}
+    assert desk.sent() == [("user", "How far?")]
 
 
 @override_settings(TAVILY_MONTHLY_LIMIT=2)
