@@ -14,6 +14,19 @@ from live.events import tell_user
 LONGEST_DRAFT = 200_000  # characters, as a message
 
 
+def begin_chat(user: Any, *, title: str = "", model_name: str = "", system_prompt: str = "") -> Chat:
+    """Return a new, empty chat; a title that it begins with is the person's own. Raises AppError too_large."""
+    title = " ".join(title.split())
+    return Chat.objects.create(
+        user=user,
+        title=title,
+        titled_by=Chat.TitledBy.PERSON if title else Chat.TitledBy.WORDS,
+        model_name=model_name,
+        system_prompt=options.read_system(system_prompt),
+        updated_at=timezone.now(),
+    )
+
+
 def rename_chat(chat: Chat, *, title: str) -> None:
     """Give the chat a title of the person's own; an empty one changes nothing."""
     title = " ".join(title.split())[:TITLE_LENGTH]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponseBase
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
@@ -60,8 +59,8 @@ class Chats(generics.ListAPIView[Chat]):
         """Begin an empty chat; its title comes from the first message unless it has one."""
         given = ChatSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        given.save(user=request.user, updated_at=timezone.now())
-        return Response(given.data, status=201)
+        chat = managing.begin_chat(request.user, **given.validated_data)
+        return Response(ChatSerializer(chat).data, status=201)
 
 
 class OneChat(APIView):

@@ -188,6 +188,20 @@ def test_a_chat_with_bad_fields_is_told_by_field(
     assert not Chat.objects.exists()
 
 
+@pytest.mark.parametrize(("title", "whose"), [(" Mine ", "person"), ("", "words")])
+def test_a_title_that_a_chat_begins_with_is_the_persons(alice_client: Client, title: str, whose: str) -> None:
+    told = call(alice_client, "post", "/api/chats", body={"title": title, "system_prompt": " Rhyme.\r\n"})
+    chat = Chat.objects.get()
+    assert (chat.title, chat.titled_by, chat.system_prompt) == (title.strip(), whose, "Rhyme.")
+    assert told.json()["title"] == chat.title
+
+
+def test_instructions_are_as_long_here_as_on_the_page(alice_client: Client) -> None:
+    told = call(alice_client, "post", "/api/chats", body={"system_prompt": "x" * 20_001})
+    assert_is_error(told, 413, "too_large")
+    assert not Chat.objects.exists()
+
+
 def test_a_chat_is_read_with_its_thread(alice_client: Client, chat: Chat) -> None:
     for path in (f"/api/chats/{chat.pk}", f"/api/chats/{chat.pk}/"):
         told = alice_client.get(path).json()
