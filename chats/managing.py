@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from chats import parts, stopping
+from chats import options, parts, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
 from live.events import tell_user
 
@@ -15,7 +15,7 @@ LONGEST_DRAFT = 200_000  # characters, as a message
 
 
 def begin_chat(user: Any, *, title: str = "", model_name: str = "", system_prompt: str = "") -> Chat:
-    """Return a new, empty chat; a title that it begins with is the person's own. Raises AppError too_large."""
+    """Return a new, empty chat; a title given with it is the person's own. Raises AppError too_large."""
     title = " ".join(title.split())
     return Chat.objects.create(
         user=user,
