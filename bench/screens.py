@@ -66,6 +66,7 @@ SCREENS = [
     ),
     Screen("gauge", "What the model sees of a chat", "/chats/{chat}/", press(".gauge > summary")),
     Screen("menu", "What can be done with a message", "/chats/{chat}/", press("[data-more]"), english=True),
+    Screen("plus", "What the plus holds", "/chats/{chat}/", press("plus-menu > button"), phone=True),
     Screen("settings", "Instructions, thinking, numbers", "/chats/{chat}/", press("a.icon-link")),
     Screen("card", "Who has the card, and who waits", "/chats/{chat}/", press("gpu-status .chip"), dark=True),
     Screen("picture", "A picture in four variants", "/chats/{picture}/"),

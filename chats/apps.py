@@ -29,7 +29,7 @@ class ChatsConfig(AppConfig):
         from live import clock, kinds
 
         arbiter.send_grants_with("message", tasks.generate.delay, wanted=sweep.still_wanted)
-        parts.add_tool(parts.Tool("chats/_search_toggle.html", toggle.search_tool, verb=Verb.SEARCH_WEB))
+        parts.add_tool(parts.Tool(toggle.search_tool, "chats/_search_toggle.html", verb=Verb.SEARCH_WEB))
         belongings.exporters.append(archive.export)
         belongings.purgers.append(purging.purge_person)
         clock.add("purge", lambda: purging.EVERY, purging.purge)

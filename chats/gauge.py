@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -50,6 +51,12 @@ class Gauge:
     def share(self) -> int:
         """Return the used part of the window in per cent."""
         return min(100, round(100 * self.used / self.window)) if self.window else 0
+
+    @property
+    def words(self) -> str:
+        """Return used and window in thousands."""
+        used, window = (number_format(round(tokens / 1000, 1), 1) for tokens in (self.used, self.window))
+        return str(_("%(used)s of %(window)sk") % {"used": used, "window": window})
 
     @property
     def level(self) -> str:

@@ -32,15 +32,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Tool:
-    """Something in the bar below the composer's field: a template, and what it needs to know.
+    """Something at the composer's field: its templates, and what they need to know.
 
-    `above` is a template that stands above the field, and needs to know the same. Who may not do
-    what the tool is for does not see it.
+    `template` stands in the bar below the field, `above` above it, `menu` in the menu of the plus.
+    Who may not do what the tool is for does not see it.
     """
 
-    template: str
     context: Callable[[Any], dict[str, Any]]
+    template: str = ""
     above: str = ""
+    menu: str = ""
     verb: Verb | None = None
 
 
@@ -81,6 +82,9 @@ def stop_parts(messages: QuerySet[Message]) -> None:
 
 
 def tools(user: Any) -> list[dict[str, Any]]:
-    """Return the composer's tools, each as {template, above, ...context}."""
+    """Return the composer's tools, each as {template, above, menu, ...context}."""
     offered = [tool for tool in _tools if tool.verb is None or rights.may(user, tool.verb)]
-    return [{"template": tool.template, "above": tool.above, **tool.context(user)} for tool in offered]
+    return [
+        {"template": tool.template, "above": tool.above, "menu": tool.menu, **tool.context(user)}
+        for tool in offered
+    ]

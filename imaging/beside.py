@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 def register() -> None:
     """Have messages keep their pictures here, and the composer take them."""
     attachments.register(attachments.Keeper(attach, show, read, copy, drawn))
-    parts.add_tool(parts.Tool("imaging/_attach.html", tool, above="imaging/_tray.html"))
+    parts.add_tool(parts.Tool(tool, above="imaging/_tray.html", menu="imaging/_attach.html"))
 
 
 def tool(user: Any) -> dict[str, Any]:

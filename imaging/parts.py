@@ -29,7 +29,8 @@ COMFYUI = "http://127.0.0.1:8188"
 def register() -> None:
     """Have the conversation show pictures and offer them."""
     parts.register(Message.Kind.PICTURE, parts.Part("imaging/_job.html", prefetch, copying.copy_job, stop))
-    parts.add_tool(parts.Tool("imaging/_tool.html", tool, verb=Verb.DRAW))
+    drawing = parts.Tool(tool, "imaging/_tool.html", menu="imaging/_create.html", verb=Verb.DRAW)
+    parts.add_tool(drawing)
 
 
 def stop(message: Message) -> None:

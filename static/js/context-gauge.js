@@ -16,7 +16,8 @@ class ContextGauge extends HTMLElement {
     document.body.addEventListener("models-changed", () => this.#soon());
     document.querySelector("model-picker")?.addEventListener("change", () => this.#soon());
     for (const place of [this, this.log]) place.addEventListener("submit", (event) => this.#sumUp(event));
-    this.addEventListener("click", ({ target }) => this.#quieten(target.closest("[data-slow-ok]")));
+    this.slowPlace = document.querySelector(".slow-place");
+    this.slowPlace.addEventListener("click", ({ target }) => this.#quieten(target.closest("[data-slow-ok]")));
     document.addEventListener("pointerdown", ({ target }) => this.contains(target) || this.#close());
     this.addEventListener("keydown", (event) => this.#pressed(event));
     this.#soon();
@@ -45,10 +46,17 @@ class ContextGauge extends HTMLElement {
       this.#shown = html;
       this.replaceChildren(...page.body.childNodes);
       if (open) this.querySelector(".gauge").open = true;
-      const slow = this.querySelector(".slow:not(.loud)");
-      if (slow && recall(`slow:${slow.dataset.slow}`)) slow.remove();
+      this.#showSlow();
     }
     this.#drawLine();
+  }
+
+  /** A word on a slow model stands at the composer, a quiet one until it has been read. */
+  #showSlow() {
+    const slow = this.querySelector(".slow");
+    const known = slow && !slow.classList.contains("loud") && recall(`slow:${slow.dataset.slow}`);
+    slow?.remove();
+    this.slowPlace.replaceChildren(...(slow && !known ? [slow] : []));
   }
 
   #drawLine() {

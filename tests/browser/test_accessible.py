@@ -58,8 +58,16 @@ def open_menu(page: Page) -> None:
     page.locator("[data-more]").last.click()
 
 
+def open_plus(page: Page) -> None:
+    page.locator("plus-menu > button").click()
+
+
 def open_settings(page: Page) -> None:
-    page.locator("a.icon-link").click()
+    if page.locator("a.icon-link").is_visible():
+        page.locator("a.icon-link").click()
+    else:
+        open_plus(page)
+        page.locator("plus-menu [data-dialog]").click()
     page.locator(".page-dialog[open]").wait_for()
 
 
@@ -86,6 +94,7 @@ PAGES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "chat": ("/chats/{chat}/", nothing),
     "new chat": ("/", nothing),
     "menu": ("/chats/{chat}/", open_menu),
+    "plus": ("/chats/{chat}/", open_plus),
     "settings": ("/chats/{chat}/", open_settings),
     "gauge": ("/chats/{chat}/", open_gauge),
     "editor": ("/chats/{chat}/", open_editor),

@@ -67,13 +67,13 @@ def test_two_browsers_side_by_side_show_the_same_line_moving(
     third = one_slot.send(boris, "The third")
     hers, his = opened(anna, f"/chats/{second[0]}/"), opened(boris, f"/chats/{third[0]}/")
     for visit in (hers, his):
-        chip = visit.page.locator("gpu-status.side .chip")
+        chip = visit.page.locator("gpu-status.at-side .chip")
         expect(chip).to_contain_text("Card: answers")
         expect(chip).to_contain_text("2 in line")
     expect(hers.page.locator("state-line")).to_contain_text("Waiting for the card: place 1")
     expect(his.page.locator("state-line")).to_contain_text("Waiting for the card: place 2")
 
-    hers.page.locator("gpu-status.side .chip").click()
+    hers.page.locator("gpu-status.at-side .chip").click()
     line = hers.page.locator("dialog .line li")
     expect(line).to_have_count(3)
     expect(line.nth(0)).to_contain_text("Another user's question")
@@ -83,12 +83,12 @@ def test_two_browsers_side_by_side_show_the_same_line_moving(
     stop(one_slot, boris, first)
     expect(line).to_have_count(2)
     expect(line.nth(0)).to_contain_text("Your question")
-    expect(his.page.locator("gpu-status.side .chip")).to_contain_text("1 in line")
+    expect(his.page.locator("gpu-status.at-side .chip")).to_contain_text("1 in line")
     expect(his.page.locator("state-line")).to_contain_text("place 1")
 
     stop(one_slot, anna, second)
     expect(line).to_have_count(1)
-    expect(his.page.locator("gpu-status.side .chip")).not_to_contain_text("in line")
+    expect(his.page.locator("gpu-status.at-side .chip")).not_to_contain_text("in line")
     expect(his.page.locator("chat-message .prose").last).to_contain_text("w1")
     stop(one_slot, boris, third)
     expect(hers.page.locator("dialog")).to_contain_text("Nobody waits.")
@@ -96,7 +96,7 @@ def test_two_browsers_side_by_side_show_the_same_line_moving(
 
 def test_the_panel_opens_and_closes_by_the_keyboard(anna: Person, opened: Any) -> None:
     page = opened(anna).page
-    chip = page.locator("gpu-status.side .chip")
+    chip = page.locator("gpu-status.at-side .chip")
     chip.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -104,17 +104,17 @@ def test_the_panel_opens_and_closes_by_the_keyboard(anna: Person, opened: Any) -
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     # Not `to_be_focused`: that also wants the window to have the focus, which only one of them can have.
-    page.wait_for_function("document.activeElement.matches('gpu-status.side .chip')")
+    page.wait_for_function("document.activeElement.matches('gpu-status.at-side .chip')")
 
 
 def test_the_card_is_borrowed_and_given_back(one_slot: App, anna: Person, boris: Person, opened: Any) -> None:
     hers, his = opened(anna), opened(boris)
-    hers.page.locator("gpu-status.side .chip").click()
+    hers.page.locator("gpu-status.at-side .chip").click()
     hers.page.get_by_text("Borrow the card").click()
     hers.page.get_by_label("30", exact=True).check()
     hers.page.get_by_role("button", name="Borrow", exact=True).click()
     expect(hers.page.get_by_role("dialog")).to_contain_text("you have borrowed it")
-    expect(his.page.locator("gpu-status.side .chip")).to_contain_text("borrowed by anna")
+    expect(his.page.locator("gpu-status.at-side .chip")).to_contain_text("borrowed by anna")
 
     sent = one_slot.send(boris, "Meanwhile")
     his.open(f"/chats/{sent[0]}/")
@@ -127,8 +127,8 @@ def test_the_card_is_borrowed_and_given_back(one_slot: App, anna: Person, boris:
 
 def test_on_a_phone_it_is_a_bar_and_a_sheet(anna: Person, opened: Any) -> None:
     page = opened(anna, viewport=PHONE, has_touch=True, is_mobile=True).page
-    expect(page.locator("gpu-status.side .chip")).not_to_be_in_viewport()
-    bar = page.locator("gpu-status.bar .chip")
+    expect(page.locator("gpu-status.at-side .chip")).not_to_be_in_viewport()
+    bar = page.locator("gpu-status.at-bar .chip")
     expect(bar).to_be_in_viewport()
     assert place_of(bar)["height"] >= 44
     bar.tap()
@@ -142,14 +142,14 @@ def test_on_a_phone_it_is_a_bar_and_a_sheet(anna: Person, opened: Any) -> None:
 
 def test_it_speaks_russian(anna: Person, opened: Any) -> None:
     page = opened(anna, locale="ru-RU").page
-    expect(page.locator("gpu-status.side .chip")).to_contain_text("Карта:")
-    page.locator("gpu-status.side .chip").click()
+    expect(page.locator("gpu-status.at-side .chip")).to_contain_text("Карта:")
+    page.locator("gpu-status.at-side .chip").click()
     expect(page.get_by_role("dialog")).to_contain_text("Никто не ждёт.")
 
 
 def test_without_scripts_it_is_a_page_with_forms(one_slot: App, anna: Person, opened: Any) -> None:
     page = opened(anna, java_script_enabled=False).page
-    page.locator("gpu-status.side .chip").click()
+    page.locator("gpu-status.at-side .chip").click()
     page.wait_for_url("**/card/")
     page.get_by_text("Borrow the card").click()
     page.get_by_role("button", name="Borrow", exact=True).click()

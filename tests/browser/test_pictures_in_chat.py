@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, FilePayload, Locator, expect
 
 from tests.browser.visits import PHONE, Visit, new_context
 from tests.processes import App, Person, running_app
@@ -101,6 +101,28 @@ def pick(visit: Visit, folder: Path, *colours: str) -> None:
     for colour, file in zip(colours, files, strict=True):
         file.write_bytes(picture(colour))
     visit.page.locator("[data-attach]").set_input_files(files)
+
+
+def test_the_plus_offers_pictures_to_look_at_and_pictures_to_draw(desk: Visit) -> None:
+    plus = desk.page.get_by_role("button", name="Add", exact=True)
+    plus.click()
+    menu = desk.page.locator("#plus-menu")
+    expect(menu).to_be_in_viewport()
+    with desk.page.expect_file_chooser() as chooser:
+        menu.get_by_text("Add pictures").click()
+    chooser.value.set_files(FilePayload(name="photo.png", mimeType="image/png", buffer=picture("teal")))
+    expect(menu).to_be_hidden()
+    expect(tray(desk)).to_have_count(1)
+    plus.press("Enter")
+    desk.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    plus.press("Enter")
+    menu.get_by_role("button", name="Create image").press("Enter")
+    expect(menu).to_be_hidden()
+    expect(desk.page.get_by_role("button", name="Picture", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(desk.composer).to_be_focused()
 
 
 def tray(visit: Visit) -> Locator:

@@ -104,4 +104,4 @@ def test_only_what_was_measured_is_shown(numbers: dict[str, Any], lines: list[tu
 
 def test_seconds_are_written_as_the_language_writes_them() -> None:
     with translation.override("ru"):
-        assert sentences.thought_line({"thinking": 3.44}) == "Думала 3,4 с"
+        assert sentences.thought_line({"thinking": 3.44}) == "Размышляла 3,4 с"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from accounts.errors import AppError
 from accounts.models import User
@@ -51,6 +52,13 @@ def test_the_gauge_of_a_short_chat_is_what_ollama_counted(desk: Desk, alice: Use
     assert told.used == answer.numbers["prompt_tokens"] + answer.numbers["tokens"]
     assert (told.level, told.left_out, told.cut, told.sentence) == ("calm", 0, 0, "")
     assert not gauge.read_gauge(answer.chat, name="another").measured
+
+
+def test_the_gauge_counts_in_thousands_as_the_language_writes_them() -> None:
+    full = gauge.Gauge(used=5_120, window=8_192, measured=True)
+    assert full.words == "5.1 of 8.2k"
+    with translation.override("ru"):
+        assert full.words == "5,1 из 8,2 тыс."
 
 
 def test_a_summary_stands_where_the_older_part_ends_and_takes_its_place(
