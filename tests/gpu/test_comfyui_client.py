@@ -55,7 +55,7 @@ def test_memory_is_read_in_bytes_and_comes_back_some_time_after_free(
     assert (before.version, before.held, before.devices[0].total) == ("0.33.0", 0, 24 * GIB)
     finish(client, submit(client))
     assert client.stats().held == 16 * GIB
-    comfyui.free_seconds = 0.2
+    comfyui.free_seconds = 1
     client.free()
     assert client.stats().held == 16 * GIB
     comfyui.wait_for(lambda: client.stats().held == 0)
@@ -127,7 +127,7 @@ def test_an_upload_needs_a_plain_name(client: ComfyUI, name: str) -> None:
 
 
 def test_cancel_takes_a_prompt_out_wherever_it_is(comfyui: ScriptedComfyUI, client: ComfyUI) -> None:
-    comfyui.picture_seconds = 5
+    comfyui.picture_seconds = 30
     running, waiting, other = (submit(client, txt2img(seed=seed, steps=100)) for seed in (1, 2, 3))
     comfyui.wait_for(lambda: client.find(running) == "running")
     client.cancel(waiting)
@@ -266,5 +266,5 @@ def test_a_prompt_is_lost_when_the_server_died(comfyui: ScriptedComfyUI, client:
 
 
 def test_another_site_in_a_browser_is_refused(comfyui: ScriptedComfyUI) -> None:
-    answer = requests.get(f"{comfyui.url}/queue", headers={"Origin": "http://evil.example"}, timeout=5)
+    answer = requests.get(f"{comfyui.url}/queue", headers={"Origin": "http://evil.example"}, timeout=30)
     assert answer.status_code == 403

@@ -93,7 +93,7 @@ def test_a_failure_and_an_interrupt_are_events(comfyui: ScriptedComfyUI, client:
     assert failed.kind == "failed"
     assert failed.failure is not None
     assert failed.failure.message == BOOM
-    comfyui.picture_seconds = 5
+    comfyui.picture_seconds = 30
     with client.events() as events:
         prompt_id = str(uuid.uuid4())
         client.submit(txt2img(steps=100), prompt_id, events.client_id)
@@ -140,7 +140,7 @@ def test_hanging_up_from_another_thread_frees_a_blocked_reader(
         threading.Timer(0.2, events.hang_up).start()
         with pytest.raises(HungUpError):
             list(events.of("nothing", quiet_seconds=30))
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 20
 
 
 def test_hanging_up_before_it_is_connected_counts_too(client: ComfyUI) -> None:

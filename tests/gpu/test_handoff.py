@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from gpu import arbiter, handoff, sentences, snapshot
 from gpu.arbiter import COMFYUI, OLLAMA, line
 from gpu.arbiter.holding import keeper
 from gpu.arbiter.state import FREED, NOBODY, UNKNOWN
+from gpu.services.comfyui import ComfyUI
 from gpu.services.ollama import Ollama
 from live.redis import client
 from tests.standins.comfyui import ScriptedComfyUI
@@ -29,11 +29,9 @@ from tests.standins.process_manager import Manager, Program
 
 pytestmark = pytest.mark.django_db
 MODEL = "smollm2:135m"
-HALF_SECOND = 0.5
 QUICK = {
     "GPU_SETTLE": 0.0,
-    "PROCESS_SWITCH_TIMEOUT": HALF_SECOND,
-    "PROCESS_STARTUP_WAIT": HALF_SECOND,
+    "PROCESS_STARTUP_WAIT": 0.5,
     "GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI": False,  # so that the only switches are those asked for
 }
 SERVICE = {"chat": OLLAMA, "draw": COMFYUI}
@@ -85,7 +83,7 @@ def fill(comfyui: ScriptedComfyUI) -> None:
 
 
 def fill_ollama(ollama: ScriptedOllama) -> None:
-    Ollama(ollama.url).load(MODEL, num_ctx=2048, keep_alive="-1", timeout=5)
+    Ollama(ollama.url).load(MODEL, num_ctx=2048, keep_alive="-1", timeout=30)
     assert MODEL in ollama.loaded
 
 
@@ -187,6 +185,7 @@ def test_a_service_that_is_not_there_holds_nothing(pair: Pair) -> None:
 # When a service does not let go
 
 
+@override_settings(PROCESS_SWITCH_TIMEOUT=0.5)
 def test_ollama_that_keeps_its_memory_is_told(pair: Pair) -> None:
     pair.ollama.ignores_unload = True
     fill_ollama(pair.ollama)
@@ -198,6 +197,7 @@ def test_ollama_that_keeps_its_memory_is_told(pair: Pair) -> None:
     assert pair.granted == []
 
 
+@override_settings(PROCESS_SWITCH_TIMEOUT=0.5)
 def test_comfyui_that_keeps_its_memory_is_told(pair: Pair) -> None:
     pair.comfyui.free_seconds = None
     fill(pair.comfyui)
@@ -224,6 +224,7 @@ def test_a_service_that_hangs_may_still_hold_the_card(pair: Pair) -> None:
 def test_comfyui_that_computes_for_somebody_else_for_too_long_is_told(pair: Pair) -> None:
     pair.comfyui.picture_seconds = 30
     submit(pair.comfyui.url, txt2img())
+    pair.comfyui.wait_for(lambda: pair.comfyui.memory.used)
     ask("chat")
     pair.hand_over()
     code, sentence = refused(OLLAMA)
@@ -238,15 +239,15 @@ def test_the_process_manager_stops_what_keeps_its_memory_and_starts_it_again(
     pair: Pair, tmp_path: Path
 ) -> None:
     program = Program("ollama")
-    with Manager(tmp_path, program) as manager, managed(manager, OLLAMA_URL=program.url):
+    known = {"PROCESS_SWITCH_TIMEOUT": 4.0, "OLLAMA_URL": program.url}
+    with Manager(tmp_path, program) as manager, managed(manager, **known):
         before = manager.post("/start?service=ollama")[1]["pid"]
         program.show(models=[MODEL], holds_on=True)
         ask("draw")
         pair.hand_over()
-        after = manager.service("ollama")
+        after = manager.until("ollama", ready=True)
     assert pair.granted == [1]
     assert arbiter.read().resident == COMFYUI
-    assert after["ready"]
     assert after["pid"] != before
 
 
@@ -297,9 +298,7 @@ def test_garbage_is_not_taken_for_a_ready_service(pair: Pair, garbage: Garbage) 
 def test_a_service_that_hangs_is_given_up(pair: Pair) -> None:
     pair.comfyui.hangs = True
     ask("draw")
-    asked = time.monotonic()
     pair.hand_over()  # renewed meanwhile: it takes as long as the client waits
-    assert time.monotonic() - asked < 15
     code, sentence = refused(COMFYUI)
     assert (code, pair.granted) == ("not_there", [])
     assert sentence.startswith("ComfyUI does not answer.")
@@ -320,8 +319,8 @@ def test_the_process_manager_starts_what_is_not_there(pair: Pair, tmp_path: Path
     [
         (["--does-not-start", "ends"], 20.0),  # starts and dies
         (["--does-not-start", "silent"], 1.0),  # never listens
-        (["--hangs"], 1.0),
-        (["--garbage", "HTML"], 1.0),
+        (["--hangs"], 3.0),
+        (["--garbage", "HTML"], 20.0),  # answers
     ],
 )
 def test_a_service_that_does_not_start_is_told_in_the_managers_words(
@@ -357,16 +356,18 @@ def test_what_nobody_foresaw_leaves_the_card_in_order(pair: Pair) -> None:
 
 def test_a_hand_over_lost_in_the_middle_leaves_nothing(pair: Pair) -> None:
     fill(pair.comfyui)
-    pair.comfyui.picture_seconds = 1.0
-    submit(pair.comfyui.url, txt2img())
+    pair.comfyui.picture_seconds = 30
+    prompt_id = submit(pair.comfyui.url, txt2img())
+    pair.comfyui.wait_for(lambda: ComfyUI(pair.comfyui.url).is_computing())
     ask("chat")
     working = threading.Thread(target=handoff.carry_out, args=[pair.begun.pop()[0]])
     working.start()
     pair.comfyui.wait_for(lambda: (switch := arbiter.read().switch) and switch.claimed_at)
     client().delete(line.card_key())
-    working.join(5)
+    working.join(20)
     assert not working.is_alive()
     assert not pair.comfyui.called("/free")  # it has stopped, in the middle of its wait
+    ComfyUI(pair.comfyui.url).interrupt(prompt_id)
     assert not keeper()._held
     card = arbiter.read()
     assert (card.switch, card.leases, card.broken) == (None, [], {})

@@ -60,14 +60,15 @@ def hand_over(environment: dict[str, str]) -> arbiter.Card:
     begun: list[str] = []
     line.hand_over_with(lambda switch_id, _service: begun.append(switch_id))
     arbiter.send_grants_with("test", lambda _row, _lease_id: None)
-    arbiter.enqueue(arbiter.Ticket("test", 1, 0, service=COMFYUI, stage="draw"))
+    with override_settings(GPU_LEASE_CLAIM=60):  # the process must start first
+        arbiter.enqueue(arbiter.Ticket("test", 1, 0, service=COMFYUI, stage="draw"))
     ran = subprocess.run(
         [sys.executable, "-c", SWITCHER, begun.pop()],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert ran.returncode == 0, ran.stderr
     return arbiter.read()
@@ -82,15 +83,14 @@ def test_memory_that_something_else_holds_is_told_and_nothing_is_granted(switche
     assert sentences.explain(reason).startswith(told)
 
 
-@override_settings(GPU_LEASE_CLAIM=60)
 def test_the_picture_waits_until_the_driver_shows_the_memory_free(
     switcher: dict[str, str], ollama: ScriptedOllama, tmp_path: Path
 ) -> None:
-    Ollama(ollama.url).load(MODEL, num_ctx=2048, keep_alive="-1", timeout=5)
+    Ollama(ollama.url).load(MODEL, num_ctx=2048, keep_alive="-1", timeout=30)
     shown: list[float] = []
 
     def lag() -> None:
-        ollama.wait_for(lambda: any(call.body.get("keep_alive") == 0 for call in ollama.calls), 20)
+        ollama.wait_for(lambda: any(call.body.get("keep_alive") == 0 for call in ollama.calls), 60)
         time.sleep(LAG)
         shown.append(time.time())
         nvml.tell(tmp_path, [f"total {24 * GB}", f"free {7 * GB}"])

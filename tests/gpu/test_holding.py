@@ -15,16 +15,19 @@ from django.test import override_settings
 
 from gpu import arbiter
 from gpu.arbiter import COMFYUI, OLLAMA, Held, LeaseLostError, Ticket, holding, line
-from gpu.arbiter.holding import claim, hold, let_go
+from gpu.arbiter.holding import claim, hold, keeper, let_go
 from launch.ports import free_port
 from live.redis import RedisError, client
 
-TTL, RENEW = 2.0, 0.2  # apart enough for a machine that does much else
+TTL = 2.0  # where a test waits for the end of a lease
+RENEW = 0.2
 
 
 def rest() -> None:
     """Have the renewing thread see that nothing is held, so that it takes up the next test's times."""
-    time.sleep(holding.LISTEN + 0.2)
+    for left in list(keeper()._held.values()):
+        keeper().drop(left)
+    wait_for(lambda: not is_listened_for())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,8 +37,7 @@ def rested_keeper() -> None:
 
 @pytest.fixture(autouse=True)
 def quick_settings() -> Iterator[None]:
-    quick = {"GPU_LEASE_TTL": TTL, "GPU_LEASE_RENEW": RENEW, "GPU_LEASE_CLAIM": 1}
-    with override_settings(**quick, GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI=False):
+    with override_settings(GPU_LEASE_RENEW=RENEW, GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI=False):
         yield
 
 
@@ -61,20 +63,19 @@ def take(granted: list[str], row_id: int = 1) -> Held:
 
 
 @contextmanager
-def as_in_life() -> Iterator[None]:
-    """Give leases their usual times."""
-    with override_settings(GPU_LEASE_TTL=15, GPU_LEASE_RENEW=5):
+def seldom_renewed() -> Iterator[None]:
+    """Have no renewal come to help while `wait_for` waits."""
+    with override_settings(GPU_LEASE_TTL=180, GPU_LEASE_RENEW=60):
         yield
         rest()
 
 
-def wait_for(true: Callable[[], object], seconds: float = 5.0) -> float:
-    """Return the seconds after which it held."""
+def wait_for(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Return when it holds."""
     begun = time.monotonic()
     while not true():
         assert time.monotonic() - begun < seconds, "it did not come to that"
         time.sleep(0.005)
-    return time.monotonic() - begun
 
 
 def test_a_lease_is_claimed_once(granted: list[str]) -> None:
@@ -104,10 +105,10 @@ def test_of_many_claims_at_once_one_wins(granted: list[str]) -> None:
 
 def test_a_held_lease_is_renewed_past_its_time(granted: list[str]) -> None:
     held = take(granted)
-    until = time.monotonic() + 1.5 * TTL
-    while time.monotonic() < until:
-        arbiter.tick()  # would take back what is over
-        time.sleep(RENEW)
+    over = arbiter.read().leases[0].until
+    wait_for(lambda: arbiter.read().leases[0].until > over)
+    line.evaluate("tick", {}, line.rules(), over)  # takes back what is over
+    wait_for(lambda: held.renewed > held.claimed)
     held.check()
     assert not held.lost
     let_go(held)
@@ -115,8 +116,8 @@ def test_a_held_lease_is_renewed_past_its_time(granted: list[str]) -> None:
 
 
 def test_an_unclaimed_lease_is_granted_again(granted: list[str]) -> None:
-    lease_id = grant(granted)
-    time.sleep(1.05)
+    with override_settings(GPU_LEASE_CLAIM=0):
+        lease_id = grant(granted)
     arbiter.tick()
     again = granted.pop()
     assert again != lease_id
@@ -127,26 +128,26 @@ def test_an_unclaimed_lease_is_granted_again(granted: list[str]) -> None:
 
 
 def test_a_loss_is_told_at_once(granted: list[str]) -> None:
-    told: list[float] = []
-    with as_in_life():  # no renewal comes to help
+    told: list[str] = []
+    with seldom_renewed():
         held = take(granted)
-        held.on_loss(lambda: told.append(time.monotonic()))
+        held.on_loss(lambda: told.append(held.id))
         wait_for(is_listened_for)
         assert arbiter.transact("wish", service=COMFYUI, force=True).answer == "asked"
-        assert wait_for(lambda: told) < 1.0
+        wait_for(lambda: told)
         assert held.lost
         with pytest.raises(LeaseLostError):
             held.check()
         let_go(held)
-    assert len(told) == 1
+    assert told == [held.id]
 
 
 def test_a_lease_that_is_new_to_a_listening_process_is_heard_of_too(granted: list[str]) -> None:
-    with as_in_life():
+    with seldom_renewed():
         first, second = take(granted, 1), take(granted, 2)
         wait_for(is_listened_for)
         arbiter.transact("wish", service=COMFYUI, force=True)
-        assert wait_for(lambda: first.lost and second.lost) < 1.0
+        wait_for(lambda: first.lost and second.lost)
         let_go(first)
         let_go(second)
 
@@ -187,7 +188,7 @@ def test_an_emptied_redis_takes_the_lease_back(granted: list[str]) -> None:
 
 
 def test_an_emptied_redis_does_not_take_back_what_another_has_got_meanwhile(granted: list[str]) -> None:
-    with as_in_life():
+    with seldom_renewed():
         held = take(granted)
         client().flushdb()
         arbiter.transact("see", resident=COMFYUI)
@@ -256,7 +257,8 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
         forget_connections()
         wait_for(answers)
         yield redis
-    rest()
+        redis.back()
+        rest()
     forget_connections()
     redis.end()
 
@@ -273,6 +275,7 @@ def answers() -> bool:
         return False
 
 
+@override_settings(GPU_LEASE_TTL=TTL)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["gone", "hanging"])
 def test_without_redis_a_lease_holds_until_its_time_is_over(
     own_redis: OwnRedis, granted: list[str], how: signal.Signals
@@ -281,11 +284,9 @@ def test_without_redis_a_lease_holds_until_its_time_is_over(
     arbiter.transact("see", resident=OLLAMA)
     held = take(granted)
     held.on_loss(told.set)
-    time.sleep(2 * RENEW)
     own_redis.process.send_signal(how)
-    away = time.monotonic()
-    assert told.wait(2 * TTL + 2)
-    assert TTL / 2 < time.monotonic() - away < TTL + 1.0
+    assert told.wait(20)
+    assert time.monotonic() - held.renewed >= TTL
     own_redis.back()
     with pytest.raises(LeaseLostError):
         held.check()  # too old to be sure of, whatever Redis says now
@@ -293,5 +294,5 @@ def test_without_redis_a_lease_holds_until_its_time_is_over(
     arbiter.transact("see", resident=OLLAMA)
     with hold(grant(granted, 2)) as again:
         assert again
-        time.sleep(1.5 * TTL)
+        wait_for(lambda: again.renewed > again.claimed + RENEW)
         again.check()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,14 +15,13 @@ from gpu.arbiter.holding import hold
 from launch.ports import free_port
 from live.redis import RedisError, client
 
-CLAIM = 0.3  # seconds
+unclaimed = override_settings(GPU_LEASE_CLAIM=0)
+"""What is granted meanwhile is taken back by the next transition."""
 
 
 @pytest.fixture(autouse=True)
-def quick_settings() -> Iterator[None]:
-    with override_settings(
-        GPU_LEASE_CLAIM=CLAIM, GPU_OLLAMA_SLOTS=1, GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI=False
-    ):
+def one_slot() -> Iterator[None]:
+    with override_settings(GPU_OLLAMA_SLOTS=1, GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI=False):
         yield
 
 
@@ -39,15 +37,6 @@ def sent() -> list[tuple[int, str]]:
 
 def ask(row_id: int, **about: Any) -> str:
     return arbiter.enqueue(Ticket("test", row_id, 0, **about))
-
-
-def wait_for(true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Return when it holds; time passes for the card meanwhile."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to that"
-        arbiter.tick()
-        time.sleep(0.01)
 
 
 def events() -> list[dict[str, Any]]:
@@ -83,18 +72,21 @@ def test_a_task_that_can_not_be_sent_is_granted_again_after_its_time(
         sent.append((row_id, lease_id))
 
     arbiter.send_grants_with("test", send)
-    assert ask(1) == "queued"
+    with unclaimed:
+        assert ask(1) == "queued"
     assert sent == []
-    wait_for(lambda: sent)
+    arbiter.tick()
     with hold(sent[0][1]) as held:
         assert held
     assert [event["type"] for event in events()][-4:] == ["granted", "unclaimed", "granted", "released"]
 
 
 def test_a_kind_that_nobody_takes_here_stays_for_those_who_do(sent: list[tuple[int, str]]) -> None:
-    arbiter.enqueue(Ticket("elsewhere", 1, 0))
+    with unclaimed:
+        arbiter.enqueue(Ticket("elsewhere", 1, 0))
     arbiter.send_grants_with("elsewhere", lambda row_id, lease_id: sent.append((row_id, lease_id)))
-    wait_for(lambda: sent)
+    arbiter.tick()
+    assert sent
 
 
 def test_a_hand_over_that_can_not_be_sent_is_begun_again(sent: list[tuple[int, str]]) -> None:
@@ -106,8 +98,9 @@ def test_a_hand_over_that_can_not_be_sent_is_begun_again(sent: list[tuple[int, s
             raise OSError("no broker")
 
     line.hand_over_with(send)
-    ask(1, service=COMFYUI, stage=DRAW)
-    wait_for(lambda: len(begun) == 2)
+    with unclaimed:
+        ask(1, service=COMFYUI, stage=DRAW)
+    arbiter.tick()
     assert begun == [COMFYUI, COMFYUI]
 
 

@@ -46,7 +46,7 @@ def told(kind: str, identity: object) -> list[dict[str, Any]]:
 
 
 def load(ollama: ScriptedOllama, num_ctx: int = 2048) -> None:
-    Ollama(ollama.url).load(MODEL, num_ctx=num_ctx, keep_alive="5m", timeout=5)
+    Ollama(ollama.url).load(MODEL, num_ctx=num_ctx, keep_alive="5m", timeout=30)
     snapshot.refresh()
 
 
@@ -267,15 +267,15 @@ def test_a_third_download_waits_for_one_of_two(admin_client: Client) -> None:
 
 
 def test_a_cancelled_download_hangs_up_and_is_told(admin_client: Client, ollama: ScriptedOllama) -> None:
-    ollama.pull_seconds = 1.0
+    ollama.pull_seconds = 0.2
     worker = threading.Thread(target=pulls.pull_model, args=("new:1b",))
     worker.start()
     ollama.wait_for(lambda: any(known.total for known in pulls.read_all()))
+    ollama.pull_seconds = 30  # between two lines, in which a cancelled one is not waited for
     assert "0.1 GB" in admin_client.get("/models/").text
     assert act(admin_client, "pull/cancel", model="new:1b").status_code == 204
-    begun = time.monotonic()
-    worker.join(3)
-    assert time.monotonic() - begun < 1
+    worker.join(20)
+    assert not worker.is_alive()
     ollama.wait_for(lambda: ollama.calls[-1].closed_at)
     assert told("pull", "new:1b")[-1]["cancelled"] is True
     assert (pulls.read_all(), "new:1b" in ollama.models) == ([], False)

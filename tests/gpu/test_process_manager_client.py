@@ -31,7 +31,7 @@ def manager(tmp_path: Path, comfyui: Program) -> Iterator[Manager]:
 
 @pytest.fixture
 def client(manager: Manager) -> ProcessManager:
-    return ProcessManager(manager.url + "/", TOKEN, wait=5)
+    return ProcessManager(manager.url + "/", TOKEN, wait=30)
 
 
 def test_the_status_is_read(client: ProcessManager) -> None:
@@ -39,7 +39,7 @@ def test_the_status_is_read(client: ProcessManager) -> None:
     ollama = status.services["ollama"]
     assert list(status.services) == ["ollama", "comfyui"]
     assert (ollama.name, ollama.state, ollama.ready, ollama.pid) == ("ollama", "stopped", False, None)
-    assert abs(datetime.now(UTC) - ollama.since) < timedelta(seconds=10)
+    assert abs(datetime.now(UTC) - ollama.since) < timedelta(seconds=60)
     assert status.memory == Memory(total=1000 * 2**20, used=400 * 2**20, free=600 * 2**20)
 
 
@@ -73,7 +73,7 @@ def test_what_did_not_start_says_why(tmp_path: Path) -> None:
 
 def test_what_starts_too_slowly_is_not_started_either(tmp_path: Path) -> None:
     with (
-        Manager(tmp_path, Program("comfyui", "--delay", "9")) as manager,
+        Manager(tmp_path, Program("comfyui", "--once", str(tmp_path / "never"))) as manager,
         pytest.raises(NotStartedError, match=r"is not ready after 0\.1 s"),
     ):
         ProcessManager(manager.url, wait=0.1).start("comfyui")

@@ -71,7 +71,7 @@ def test_what_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
         manager.post("/start?service=comfyui")
         begun = time.monotonic()
         assert manager.post("/stop?service=comfyui")[0] == 200
-        assert 0.3 <= time.monotonic() - begun < 3
+        assert time.monotonic() - begun >= 0.3
         assert manager.family() == []
 
 
@@ -117,21 +117,24 @@ def test_a_start_that_fails_is_tried_again_with_longer_and_longer_pauses(tmp_pat
 
 
 def test_one_that_never_becomes_ready_is_ended_and_told(tmp_path: Path) -> None:
-    program = Program("comfyui", "--delay", "600", "--say", "still loading nodes", start_timeout=0.4)
+    never = str(tmp_path / "never")
+    program = Program("comfyui", "--once", never, "--say", "still loading nodes", start_timeout=2)
     with Manager(tmp_path, program) as manager:
         status, told = manager.post("/start?service=comfyui")
         assert manager.family() == []
         assert manager.service("comfyui")["state"] == "failed"
     assert (status, told["error"]) == (504, "start_failed")
-    expected = f"comfyui did not answer at {program.url}/system_stats within 0.4 s: still loading nodes."
+    expected = f"comfyui did not answer at {program.url}/system_stats within 2 s: still loading nodes."
     assert told["message"] == expected
 
 
 def test_a_call_stops_waiting_before_the_start_does(tmp_path: Path) -> None:
-    with Manager(tmp_path, Program("comfyui", "--delay", "1")) as manager:
+    loaded = tmp_path / "loaded"
+    with Manager(tmp_path, Program("comfyui", "--once", str(loaded))) as manager:
         status, told = manager.post("/start?service=comfyui&wait=0.2")
         assert (status, told["error"]) == (504, "not_ready")
         assert manager.service("comfyui")["state"] == "starting"
+        loaded.touch()
         assert manager.post("/start?service=comfyui")[1]["state"] == "ready"
 
 
@@ -203,28 +206,28 @@ def test_a_switch_to_what_does_not_start_says_why(tmp_path: Path) -> None:
     assert states == {"ollama": "stopped", "comfyui": "failed"}
 
 
-def test_status_is_quick_while_a_switch_is_slow(tmp_path: Path) -> None:
-    with Manager(tmp_path, Program("ollama"), Program("comfyui", "--delay", "1")) as manager:
+def test_status_does_not_wait_for_a_slow_switch(tmp_path: Path) -> None:
+    loaded = tmp_path / "loaded"
+    with Manager(tmp_path, Program("ollama"), Program("comfyui", "--once", str(loaded))) as manager:
         manager.post("/start?service=ollama")
         switch = threading.Thread(target=manager.post, args=["/switch?service=comfyui"])
         switch.start()
-        slowest, states = 0.0, set()
-        while switch.is_alive():
-            begun = time.monotonic()
-            states.add(manager.service("comfyui")["state"])
-            slowest = max(slowest, time.monotonic() - begun)
+        manager.until("comfyui", state="starting")
+        assert switch.is_alive()
+        loaded.touch()
         switch.join()
-    assert "starting" in states
-    assert slowest < 0.5
+        assert manager.service("comfyui")["state"] == "ready"
 
 
 def test_calls_on_one_service_take_turns(tmp_path: Path) -> None:
-    with Manager(tmp_path, Program("comfyui", "--delay", "0.6")) as manager:
+    loaded = tmp_path / "loaded"
+    with Manager(tmp_path, Program("comfyui", "--once", str(loaded))) as manager:
         start = threading.Thread(target=manager.post, args=["/start?service=comfyui"])
         start.start()
         manager.until("comfyui", state="starting")
         status, told = manager.post("/restart?service=comfyui&wait=0.1")
         assert (status, told["error"]) == (409, "in_progress")
+        loaded.touch()
         assert manager.post("/stop?service=comfyui")[1]["state"] == "stopped"
         start.join()
 
@@ -290,7 +293,7 @@ def test_an_ollama_that_must_not_be_killed_gives_its_memory_back(tmp_path: Path)
         service = manager.service("ollama")
         assert (service["pid"], service["state"]) == (pid, "ready")
         assert service["reason"] == "holds no model; its process goes on"
-        assert requests.get(f"{ollama.url}/api/ps", timeout=5).json()["models"] == []
+        assert requests.get(f"{ollama.url}/api/ps", timeout=30).json()["models"] == []
 
 
 def test_an_ollama_that_holds_on_is_told(tmp_path: Path) -> None:
@@ -408,7 +411,7 @@ def test_a_service_does_not_see_the_secrets_of_the_app(tmp_path: Path) -> None:
     environ = {"PROCESS_MANAGER_TOKEN": "a secret", "JWT_SECRET": "another", "KEPT": "1"}
     with Manager(tmp_path, program, environ=environ) as manager:
         manager.post("/start?service=comfyui")
-        seen = requests.get(f"{program.url}/environ", timeout=5).json()
+        seen = requests.get(f"{program.url}/environ", timeout=30).json()
     assert (seen["EXTRA"], seen["KEPT"]) == ("yes", "1")
     assert not {"PROCESS_MANAGER_TOKEN", "JWT_SECRET"} & set(seen)
 

@@ -121,7 +121,7 @@ def test_an_unknown_service_is_told_the_known_ones(manager: Manager) -> None:
 )
 def test_what_is_no_call_gets_an_error_in_json_and_harms_nothing(manager: Manager, sent: bytes) -> None:
     where = urlsplit(manager.url)
-    with socket.create_connection((where.hostname, where.port), timeout=5) as client:
+    with socket.create_connection((where.hostname, where.port), timeout=30) as client:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
         answer = client.makefile("rb").read()
@@ -134,7 +134,7 @@ def test_a_body_does_not_disturb_the_next_call_of_the_connection(manager: Manage
     where = urlsplit(manager.url)
     first = b"POST /stop?service=ollama HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\nGET / H"
     second = b"GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    with socket.create_connection((where.hostname, where.port), timeout=5) as client:
+    with socket.create_connection((where.hostname, where.port), timeout=30) as client:
         client.sendall(first + second)
         answer = client.makefile("rb").read()
     assert answer.count(b"HTTP/1.1 200") == 2
@@ -211,4 +211,4 @@ def test_the_file_alone_runs_without_the_project(tmp_path: Path) -> None:
 
 def _run(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "gpu/processmanager.py", "--config", str(path), *more]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=10)
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)

@@ -78,7 +78,7 @@ def test_what_models_can_do_is_asked_once_for_each_digest(ollama: ScriptedOllama
 
 
 def test_a_loaded_model_is_seen_as_loaded(ollama: ScriptedOllama) -> None:
-    Ollama(ollama.url).complete(Ask(MODEL, [{"role": "user", "content": "Hi"}], 2048, "5m"), timeout=5)
+    Ollama(ollama.url).complete(Ask(MODEL, [{"role": "user", "content": "Hi"}], 2048, "5m"), timeout=30)
     loaded = {model.name: model.size_vram for model in snapshot.refresh().models if model.loaded}
     assert list(loaded) == [MODEL]
     assert loaded[MODEL] > 0

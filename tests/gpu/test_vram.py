@@ -62,7 +62,7 @@ class Reading:
 
     def end(self) -> str:
         """Return what it has logged."""
-        return self.process.communicate(timeout=10)[1]
+        return self.process.communicate(timeout=60)[1]
 
 
 @pytest.fixture(scope="module")

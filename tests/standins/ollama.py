@@ -148,17 +148,17 @@ class ScriptedOllama:
         self._ready.clear()
         self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True)
         self._thread.start()
-        if not self._ready.wait(10):
+        if not self._ready.wait(30):
             raise TimeoutError
 
     def stop(self) -> None:
         """Dies: every connection breaks, nothing listens any more, its memory is empty."""
         if self._loop and self._stop and self._thread:
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
+            self._thread.join(30)
             self._loop = None
 
-    def wait_for(self, true: Callable[[], object], seconds: float = 5.0) -> None:
+    def wait_for(self, true: Callable[[], object], seconds: float = 20.0) -> None:
         """Returns when `true` holds; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while not true():

@@ -19,7 +19,7 @@ from launch.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "tests/standins/service_program.py"
-PATIENCE = 10  # seconds
+PATIENCE = 30  # seconds
 Found = TypeVar("Found")
 
 
@@ -38,11 +38,11 @@ class Program:
 
     def show(self, **what: Any) -> None:
         """Make the running program show something."""
-        requests.post(f"{self.url}/show", json=what, timeout=5).raise_for_status()
+        requests.post(f"{self.url}/show", json=what, timeout=PATIENCE).raise_for_status()
 
     def answers(self) -> bool:
         try:
-            return requests.get(self.url, timeout=5).ok
+            return requests.get(self.url, timeout=PATIENCE).ok
         except requests.ConnectionError:
             return False
 
@@ -71,7 +71,7 @@ class Manager:
 
     def __init__(self, folder: Path, *programs: Program, environ: dict[str, str] | None = None, **file: Any):
         self.folder = folder
-        self._path = write_file(folder, *programs, **({"switch_timeout": 10, "startup_wait": 10} | file))
+        self._path = write_file(folder, *programs, **({"switch_timeout": 30, "startup_wait": 30} | file))
         self._environ = os.environ | (environ or {})
         self._token = file.get("token", "") or (environ or {}).get("PROCESS_MANAGER_TOKEN", "")
         self._seen: list[psutil.Process] = []
@@ -124,7 +124,9 @@ class Manager:
     def call(self, method: str, path: str, headers: dict[str, str] | None = None) -> requests.Response:
         """Make one call with the manager's token."""
         known = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        return requests.request(method, self.url + path, headers=known | (headers or {}), timeout=30)
+        return requests.request(
+            method, self.url + path, headers=known | (headers or {}), timeout=2 * PATIENCE
+        )
 
     def post(self, path: str) -> tuple[int, dict[str, Any]]:
         """Return status and JSON of a change."""

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 DRAWING = {"queue_running": [[1, "id"]], "queue_pending": []}
@@ -28,6 +29,7 @@ class State:
     models: list[str] = []
     holds_on = False
     services: dict[str, Any] = {}
+    die_after: float | None = None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -46,6 +48,8 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/environ":
             told = dict(os.environ)
         self._send(told)
+        if State.die_after is not None:
+            threading.Timer(State.die_after, os._exit, [5]).start()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -83,10 +87,10 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--say", default="", help="lines for the log")
     parser.add_argument("--die", type=int, help="exit at once with this code")
-    parser.add_argument("--delay", type=float, default=0, help="seconds before it listens")
+    parser.add_argument("--once", type=Path, help="listen only once this file is there")
     parser.add_argument("--fork", default="", help="kinds of grandchildren")
     parser.add_argument("--ignore-term", action="store_true")
-    parser.add_argument("--die-after", type=float, help="exit after these seconds of readiness")
+    parser.add_argument("--die-after", type=float, help="exit these seconds after it was first asked")
     chosen = parser.parse_args()
     if chosen.say:
         sys.stdout.write(chosen.say + "\n")
@@ -96,9 +100,9 @@ def main() -> None:
     _fork(chosen.fork)
     if chosen.die is not None:
         os._exit(chosen.die)
-    time.sleep(chosen.delay)
-    if chosen.die_after is not None:
-        threading.Timer(chosen.die_after, os._exit, [5]).start()
+    while chosen.once and not chosen.once.exists():
+        time.sleep(0.02)
+    State.die_after = chosen.die_after
     ThreadingHTTPServer(("127.0.0.1", chosen.port), Handler).serve_forever()
 
 
