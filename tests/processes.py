@@ -35,7 +35,7 @@ PASSWORD = "correct horse battery"
 QUICK = {
     "GPU_OLLAMA_SLOTS": "256",
     "ANSWER_HEARTBEAT": "0.3",
-    "ANSWER_STALE": "2",
+    "ANSWER_STALE": "4",
     "ANSWER_UNCLAIMED": "1",
     "ANSWER_CHECKPOINT": "0.3",
     "SWEEP_INTERVAL": "0.3",
@@ -104,7 +104,7 @@ class App:
         """Ask a process to go, as a restart does; returns when it has gone."""
         self.held.add(name)
         self.processes[name].terminate()
-        self.processes[name].wait(20)
+        self.processes[name].wait(60)
 
     def release(self, name: str) -> None:
         """Let a held process run again."""
@@ -126,7 +126,7 @@ class App:
         """Call the JSON API."""
         headers = {"Authorization": f"Bearer {person.token}"}
         method = "GET" if body is None else "POST"
-        return requests.request(method, self.url + path, json=body, headers=headers, timeout=30, **options)
+        return requests.request(method, self.url + path, json=body, headers=headers, timeout=60, **options)
 
     def send(self, person: Person, content: str, *, chat: int | None = None, **more: Any) -> tuple[int, int]:
         """Send a message; return the ids of the chat and of the answer."""
@@ -141,7 +141,7 @@ class App:
         return next(message for message in messages if message["id"] == answer)
 
     def wait_for_answer(
-        self, person: Person, chat: int, answer: int, status: str | None = None, seconds: float = 30
+        self, person: Person, chat: int, answer: int, status: str | None = None, seconds: float = 60
     ) -> dict[str, Any]:
         """Return the answer once it is over (or has `status`)."""
 
@@ -152,7 +152,7 @@ class App:
 
         return wait_until(look, seconds)
 
-    def ready(self, seconds: float = 30) -> None:
+    def ready(self, seconds: float = 60) -> None:
         """Return when every process is there and does its work."""
         wait_until(lambda: _ready(self), seconds)
 
@@ -173,7 +173,7 @@ class App:
             time.sleep(0.1)
 
 
-def wait_until(look: Callable[[], Found | None], seconds: float = 30) -> Found:
+def wait_until(look: Callable[[], Found | None], seconds: float = 60) -> Found:
     """Return what `look` finds, looking again and again. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -225,7 +225,7 @@ def running_app(*, host: str = "127.0.0.1", **settings: str) -> Iterator[App]:
         healer = threading.Thread(target=app.heal, daemon=True)
         healer.start()
         try:
-            app.ready(60)
+            app.ready(90)
         except AssertionError:
             raise AssertionError(app.logs()) from None
         yield app

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from launch.network import lan_addresses
-from tests.browser.visits import PHONE, Visit, new_context
+from tests.browser.visits import PATIENCE, PHONE, Visit, new_context
 from tests.processes import App, Person, running_app
 from tests.standins.ollama_script import Script
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+expect.set_options(timeout=PATIENCE)
 
 
 class Visiting(Protocol):

@@ -34,7 +34,7 @@ WORKERS = [OLLAMA, COMFYUI] * 4
 SETTINGS = {
     "GPU_LEASE_TTL": f"{TTL:g}",
     "GPU_LEASE_RENEW": "0.3",
-    "GPU_LEASE_CLAIM": "1.5",
+    "GPU_LEASE_CLAIM": "5",
     "GPU_SETTLE": "0",
     "GPU_RESTORE_GRACE": "0.5",
     "GPU_OLLAMA_SLOTS": "4",
@@ -66,7 +66,7 @@ class CardRedis:
         self._process = subprocess.Popen(
             ["redis-server", *options.split(), "--save", ""], stdout=subprocess.DEVNULL
         )
-        wait_until(self._answers, 10)
+        wait_until(self._answers)
 
     def kill(self) -> None:
         self._process.kill()
@@ -267,7 +267,7 @@ def running_stack() -> Iterator[Stack]:
         looking.start()
         ends.callback(looking.join)
         ends.callback(stack.over.set)
-        wait_until(lambda: rows.hgetall("written") or None, 60)
+        wait_until(lambda: rows.hgetall("written") or None, 90)
         yield stack
 
 

@@ -56,7 +56,7 @@ class Page:
         """Follow an answer from what this page has seen of it."""
         self.say(op="join", kind="message", id=answer, after=self.seq.get(answer, "0"))
 
-    def hear(self, seconds: float) -> dict[str, Any] | None:
+    def hear(self, seconds: float = 30) -> dict[str, Any] | None:
         """Take the next frame in; None when nothing comes, or the socket is gone."""
         try:
             frame: dict[str, Any] = json.loads(self.socket.recv(timeout=seconds))
@@ -77,7 +77,7 @@ class Page:
         elif frame["type"] == "end":
             self.ended[answer] = frame
 
-    def hear_until(self, done: Callable[[], bool], seconds: float = 20) -> None:
+    def hear_until(self, done: Callable[[], bool], seconds: float = 30) -> None:
         """Listen until `done`."""
         deadline = time.monotonic() + seconds
         while not done():
@@ -87,6 +87,6 @@ class Page:
     def hear_words(self, answer: int, words: int) -> None:
         self.hear_until(lambda: len(self.text.get(answer, "").split()) >= words)
 
-    def hear_end(self, answer: int, seconds: float = 20) -> dict[str, Any]:
+    def hear_end(self, answer: int, seconds: float = 30) -> dict[str, Any]:
         self.hear_until(lambda: answer in self.ended, seconds)
         return self.ended[answer]

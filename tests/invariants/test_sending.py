@@ -25,10 +25,12 @@ def test_the_same_send_twice_is_one_message_and_one_answer(app: App, alice: Pers
 
 
 def test_a_second_answer_in_the_same_chat_is_refused_as_busy(app: App, alice: Person) -> None:
+    app.ollama.default.rate = 5
     chat, answer = app.send(alice, "first")
     refused = app.call(alice, f"/api/chats/{chat}/messages", {"content": "second", "stream": False})
     assert refused.status_code == 409
     assert refused.json()["error"]["code"] == "busy"
+    app.ollama.default.rate = None
     app.wait_for_answer(alice, chat, answer)
     app.send(alice, "second", chat=chat)
 
