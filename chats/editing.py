@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -88,9 +89,14 @@ def show_message(message: Message) -> Chat:
 
 
 def delete_message(message: Message) -> None:
-    """Take a message out of the thread, which closes over the gap; what still runs there is stopped."""
-    if message.is_running:
-        stopping.stop(message.pk)
+    """Take a message out of the thread, which closes over the gap; what still runs there is stopped.
+
+    So is an answer to it: without its question a model would answer something else, or nothing.
+    """
+    answers = Q(parent=message, kind=Message.Kind.ANSWER)
+    running = Message.objects.filter(Q(pk=message.pk) | answers, status__in=Message.RUNNING)
+    for answer in running.values_list("pk", flat=True):
+        stopping.stop(answer)
     parts.stop_parts(Message.objects.filter(pk=message.pk))
     Message.objects.filter(pk=message.pk).update(deleted_at=timezone.now())
     chat = message.chat

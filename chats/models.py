@@ -196,7 +196,7 @@ class Message(models.Model):
     @property
     def version(self) -> str:
         """Return what changes whenever the message looks different on a page."""
-        place = f"{self.branch.position}.{self.branch.count}" if self.branch else ""
+        place = f"{self.branch.position}.{self.branch.count}.{self.branch.asked:d}" if self.branch else ""
         edited = int(self.edited_at.timestamp() * 1000) if self.edited_at else ""
         return f"{self.status}-{edited}-{place}"
 
@@ -218,8 +218,14 @@ class Message(models.Model):
         return self.is_answer and cut and bool(self.content)
 
     @property
+    def can_ask_again(self) -> bool:
+        """Whether there may be another one: a summary in this one's place, an answer to the same question."""
+        asked = self.branch is None or self.branch.asked
+        return self.kind == self.Kind.SUMMARY or (self.kind == self.Kind.ANSWER and self.is_answer and asked)
+
+    @property
     def can_try_again(self) -> bool:
-        return self.is_answer and self.status in self.UNFINISHED
+        return self.status in self.UNFINISHED and self.can_ask_again
 
     @property
     def error(self) -> str:

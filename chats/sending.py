@@ -176,11 +176,13 @@ def queue(answer: Message) -> None:
 
 
 def try_again(answer: Message, *, model_name: str = "") -> Sent:
-    """Ask for another answer beside this one. Raises AppError busy."""
+    """Ask for another answer beside this one. Raises AppError (busy, stale)."""
     admit(answer.chat.user)
     chat, message = answer.chat, answer.parent
-    if message is None:
-        raise AppError(_("There is no such message."), code=Code.NOT_FOUND)
+    if message is None or message.deleted_at or message.is_answer:
+        raise AppError(
+            _("The question to this answer is deleted. Bring it back, or ask anew."), code=Code.STALE
+        )
     try:
         with transaction.atomic():
             wish = Wish(model_name or answer.model_name, answer.search.get("mode", ""))

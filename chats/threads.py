@@ -24,12 +24,16 @@ class Node:
 
 @dataclass(frozen=True)
 class Branch:
-    """Where a message stands among its siblings; `before` and `after` are ids, None at an end."""
+    """Where a message stands among its siblings; `before` and `after` are ids, None at an end.
+
+    `asked`: whether the message that it was written under is still there.
+    """
 
     position: int
     count: int
     before: int | None
     after: int | None
+    asked: bool = True
 
 
 class Tree:
@@ -55,9 +59,13 @@ class Tree:
 
     def parent(self, identity: int) -> int | None:
         """Return the nearest living ancestor; None above a root."""
-        node = self._nodes.get(identity)
-        above = self.way(node.parent_id) if node else []
-        return above[-1] if above else None
+        node, seen = self._nodes.get(identity), set[int]()
+        while node and node.parent_id is not None and node.parent_id not in seen:
+            seen.add(node.parent_id)
+            node = self._nodes.get(node.parent_id)
+            if node and not node.gone:
+                return node.id
+        return None
 
     def children(self, identity: int | None) -> list[int]:
         """Return the living messages that follow, oldest first; a deleted one's own count as its parent's."""
@@ -76,13 +84,15 @@ class Tree:
 
     def branch(self, identity: int) -> Branch:
         """Return the message's place among its siblings."""
-        siblings = self.children(self.parent(identity))
+        node, parent = self._nodes.get(identity), self.parent(identity)
+        siblings = self.children(parent)
         at = siblings.index(identity) if identity in siblings else 0
         return Branch(
             position=at + 1,
             count=max(1, len(siblings)),
             before=siblings[at - 1] if at else None,
             after=siblings[at + 1] if at + 1 < len(siblings) else None,
+            asked=node is not None and parent is not None and node.parent_id == parent,
         )
 
     def newest_leaf(self, identity: int) -> int:

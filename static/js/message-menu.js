@@ -58,7 +58,7 @@ export class MessageMenu {
     this.#show("edit", kind !== "picture" && Boolean(this.#source));
     this.#show("copy", Boolean(this.#source));
     this.#show("copy-text", Boolean(this.#source));
-    this.#show("again", answers && Boolean(chosenModel()));
+    this.#show("again", answers && "again" in this.#message.dataset && Boolean(chosenModel()));
     this.#again.textContent = this.#againWords.replace("{model}", chosenModel());
     this.#menu.showPopover();
     putBeside(this.#menu, opener.getBoundingClientRect());

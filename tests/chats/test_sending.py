@@ -3,11 +3,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from django.test import TestCase
+from django.test import Client, TestCase
 
 from accounts.errors import AppError, Code
 from accounts.models import User
-from chats import managing, sending, stopping
+from chats import editing, managing, sending, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
 from gpu import arbiter
 from gpu.snapshot import Known
@@ -150,6 +150,28 @@ def test_trying_again_with_another_model_asks_that_one(alice: User) -> None:
     chat = answered_chat(alice)
     assert sending.try_again(leaf(chat), model_name="other:1b").answer.model_name == "other:1b"
     assert Chat.objects.get().model_name == "other:1b"
+
+
+def test_an_answer_whose_question_is_deleted_has_no_other_one(alice: User, client: Client) -> None:
+    chat = answered_chat(alice)
+    answer = leaf(chat)
+    client.force_login(alice)
+    assert ">Another answer<" in client.get(chat.get_absolute_url()).text
+    question = Message.objects.get(pk=answer.parent_id)
+    editing.delete_message(question)
+    assert ">Another answer<" not in client.get(chat.get_absolute_url()).text
+    with pytest.raises(AppError) as caught:
+        sending.try_again(Message.objects.get(pk=answer.pk))
+    assert caught.value.code == Code.STALE
+    editing.restore_message(question)
+    assert sending.try_again(Message.objects.get(pk=answer.pk)).message == question
+
+
+def test_deleting_a_question_stops_its_answer(alice: User) -> None:
+    sent = ask(alice)
+    editing.delete_message(sent.message)
+    assert leaf(sent.chat).status == "stopped"
+    assert ask(alice, chat=Chat.objects.get(pk=sent.chat.pk)).answer.status == "queued"
 
 
 def test_trying_again_while_an_answer_runs_is_busy(alice: User) -> None:

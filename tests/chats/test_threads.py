@@ -66,7 +66,24 @@ def test_a_deleted_message_is_read_past() -> None:
     tree = Tree([Node(1, None), Node(2, 1, gone=True), Node(3, 2), Node(4, 1)])
     assert tree.way(3) == [1, 3]
     assert tree.parent(3) == 1
-    assert tree.branch(3) == Branch(position=1, count=2, before=None, after=4)
+    assert tree.branch(3) == Branch(position=1, count=2, before=None, after=4, asked=False)
+    assert tree.branch(4).asked
+
+
+class Watched(Node):
+    """A place that counts how often anybody has looked at one."""
+
+    looks = 0
+
+    def __getattribute__(self, name: str) -> object:
+        Watched.looks += name == "gone"
+        return super().__getattribute__(name)
+
+
+def test_all_places_of_a_long_thread_are_found_in_a_few_looks_each() -> None:
+    tree = Tree([Watched(1, None), *(Watched(identity, identity - 1) for identity in range(2, 1001))])
+    assert {tree.branch(identity).count for identity in tree.way(1000)} == {1}
+    assert Watched.looks < 10_000
 
 
 STEPS: dict[str, Callable[[Message], object]] = {
