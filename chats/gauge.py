@@ -18,15 +18,15 @@ from gpu.services.errors import ContextFullError
 
 ON_CPU = 0.02  # of a model; less is rounding
 GIGA = 2**30  # memory of a card is sold in powers of two
-SMALLER_HELPS = 0.15  # of a model on the CPU is about what half the window takes
+WHOLE = 1.15  # times its file: what a model with a small window takes of the card
 
 HELD = _(
     "%(share)d %% of %(model)s runs on the CPU, so it is slow: something else holds about %(gb)d GB of the"
     " card. Close that and unload the model once; with the next message it comes back whole."
 )
 SMALLER = _(
-    "%(share)d %% of %(model)s runs on the CPU, so it is slow: it almost fits the card. With a smaller"
-    " context window it would fit whole; an admin can set it on the page of models."
+    "%(share)d %% of %(model)s runs on the CPU, so it is slow: its context window does not fit the card"
+    " with it. With a smaller one it would fit whole; an admin can set it on the page of models."
 )
 TOO_SMALL = _(
     "%(model)s is larger than the card: %(share)d %% of it runs on the CPU. That works, only slower."
@@ -103,6 +103,8 @@ def _measured(thread: Sequence[Message], plan: Plan) -> int:
     last = thread[-1] if thread else None
     if last is None or last.edited_at or last.model_name != plan.model.name:
         return 0
+    if last.thinking or last.sources:
+        return 0  # neither thoughts nor what was found go with the next question
     if last.numbers.get("num_ctx") != plan.window or not last.numbers.get("prompt_tokens"):
         return 0
     return int(last.numbers["prompt_tokens"]) + int(last.numbers.get("tokens", 0))
@@ -120,19 +122,20 @@ class Slow:
 
 def read_slow(name: str) -> Slow | None:
     """Return what is to be said of a model that is not wholly on the card, None when it is."""
-    reading = monitor.read()
     model = snapshot.read().find(name)
-    return slow_of(model, foreign=0 if reading.stale else reading.foreign) if model else None
+    return slow_of(model, monitor.read()) if model else None
 
 
-def slow_of(model: snapshot.Known, *, foreign: int) -> Slow | None:
-    """Return what is to be said of a model while others hold `foreign` bytes of the card."""
+def slow_of(model: snapshot.Known, card: monitor.Reading) -> Slow | None:
+    """Return what is to be said of a model, with the card as it is read (an empty reading: unknown)."""
     if model.on_cpu <= ON_CPU * model.size_loaded:
         return None
+    others = card.foreign + card.comfyui
+    total = card.total or model.size_vram  # at least so much
+    if others >= model.on_cpu or total - others < WHOLE * model.size <= total:
+        sentence = HELD
+    else:
+        sentence = SMALLER if WHOLE * model.size <= total else TOO_SMALL
     share = round(100 * model.on_cpu / model.size_loaded)
-    about = {"model": model.name, "share": share, "gb": max(1, round(foreign / GIGA))}
-    if foreign >= model.on_cpu:
-        return Slow(model.name, share, loud=True, sentence=str(HELD) % about)
-    if model.on_cpu <= SMALLER_HELPS * model.size_loaded:
-        return Slow(model.name, share, loud=True, sentence=str(SMALLER) % about)
-    return Slow(model.name, share, loud=False, sentence=str(TOO_SMALL) % about)
+    about = {"model": model.name, "share": share, "gb": max(1, round(others / GIGA))}
+    return Slow(model.name, share, loud=sentence != TOO_SMALL, sentence=str(sentence) % about)

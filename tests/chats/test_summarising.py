@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.utils import translation
@@ -11,7 +13,7 @@ from accounts.models import User
 from chats import editing, gauge, planning, summarising
 from chats.models import Chat, Message
 from chats.threads import read_thread
-from gpu import snapshot
+from gpu import monitor, snapshot
 from gpu.models import LanguageModel
 from tests.chats.conversation import MODEL
 from tests.chats.desk import Desk
@@ -59,6 +61,17 @@ def test_the_gauge_counts_in_thousands_as_the_language_writes_them() -> None:
     assert full.words == "5.1 of 8.2k"
     with translation.override("ru"):
         assert full.words == "5,1 из 8,2 тыс."
+
+
+@pytest.mark.parametrize(
+    "more", [{"thinking": "Hm. " * 200}, {"sources": [{"n": 1, "url": "https://a.example"}]}]
+)
+def test_what_is_not_sent_again_does_not_count(desk: Desk, alice: User, more: dict[str, Any]) -> None:
+    chat = desk.talk(alice, "Hello")
+    told = gauge.read_gauge(chat, name=MODEL)
+    Message.objects.filter(chat=chat, role="assistant").update(**more)
+    assert not gauge.read_gauge(chat, name=MODEL).measured
+    assert gauge.read_gauge(chat, name=MODEL).used < told.used + 50
 
 
 def test_a_summary_stands_where_the_older_part_ends_and_takes_its_place(
@@ -142,17 +155,40 @@ def test_a_chat_without_an_older_part_has_nothing_to_sum_up(desk: Desk, alice: U
     assert not Message.objects.filter(kind="summary").exists()
 
 
+GIB = 2**30
+CARD = 12
+
+
 @pytest.mark.parametrize(
-    ("on_cpu", "foreign", "loud", "words"),
-    [(0, 0, None, ""), (50, 60, True, "something else"), (10, 0, True, "smaller"), (50, 0, False, "larger")],
+    ("file", "loaded", "on_cpu", "foreign", "comfyui", "total", "words"),
+    [
+        (5, 6, 0, 0, 0, CARD, ""),
+        (5, 6, 3, 6, 0, CARD, "something else holds about 6 GB"),
+        (5, 6, 3, 0, 8, CARD, "something else holds about 8 GB"),
+        (5, 21, 9, 0, 0, CARD, "With a smaller one"),  # by its window
+        (5, 21, 12, 3, 0, CARD, "With a smaller one"),
+        (10, 21, 10, 1, 0, CARD, "something else holds"),  # before a smaller window can help
+        (20, 22, 10, 0, 0, CARD, "larger than the card"),
+        (20, 22, 10, 3, 0, CARD, "larger than the card"),
+        (5, 21, 9, 0, 0, 0, "With a smaller one"),  # nobody reads the card: it holds 12 GB of the model
+        (20, 22, 10, 0, 0, 0, "larger than the card"),
+    ],
 )
-def test_a_model_on_the_cpu_is_told_with_a_way_out_where_there_is_one(
-    on_cpu: int, foreign: int, loud: bool | None, words: str
+def test_a_model_on_the_cpu_is_told_with_the_true_reason_and_the_way_out(
+    file: int, loaded: int, on_cpu: int, foreign: int, comfyui: int, total: int, words: str
 ) -> None:
-    known = snapshot.Known(MODEL, 100, loaded=True, size_loaded=100, size_vram=100 - on_cpu)
-    told = gauge.slow_of(known, foreign=foreign)
-    assert (told and told.loud) == loud
+    known = snapshot.Known(
+        MODEL,
+        file * GIB,
+        loaded=True,
+        size_loaded=loaded * GIB,
+        size_vram=(loaded - on_cpu) * GIB,
+    )
+    card = monitor.Reading(total=total * GIB, foreign=foreign * GIB, comfyui=comfyui * GIB)
+    told = gauge.slow_of(known, card)
     assert words in (told.sentence if told else "")
+    assert bool(told) == bool(words)
+    assert told is None or told.loud == ("larger" not in words)
 
 
 def test_the_page_tells_the_gauge_and_takes_the_wish(
