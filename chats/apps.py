@@ -20,7 +20,7 @@ class ChatsConfig(AppConfig):
 
         from accounts import belongings, leaving, sessions
         from accounts.models import Verb
-        from chats import calls, following, parts, purging, sweep, tasks
+        from chats import calls, following, parts, purging, sweep, tasks, thinking
         from chats.exporting import archive
         from chats.finding import search
         from chats.pulse import pulse
@@ -30,6 +30,7 @@ class ChatsConfig(AppConfig):
 
         arbiter.send_grants_with("message", tasks.generate.delay, wanted=sweep.still_wanted)
         parts.add_tool(parts.Tool(toggle.search_tool, "chats/_search_toggle.html", verb=Verb.SEARCH_WEB))
+        parts.add_tool(parts.Tool(thinking.think_tool, "chats/_think.html"))
         belongings.exporters.append(archive.export)
         belongings.purgers.append(purging.purge_person)
         clock.add("purge", lambda: purging.EVERY, purging.purge)

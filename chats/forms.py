@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
+from chats import options
 
 MOST_PICTURES = 4  # beside one message
 
@@ -20,6 +21,7 @@ class SendForm(forms.Form):
     model = forms.CharField(required=False, max_length=190)
     client_id = forms.UUIDField(required=False)
     search = forms.ChoiceField(choices=[("", ""), ("on", ""), ("auto", "")], required=False)
+    think = forms.ChoiceField(choices=[(level, level) for level in options.THINK], required=False)
 
 
 def read_id(value: str | None) -> int | None:
@@ -47,5 +49,6 @@ def read_send(data: QueryDict) -> dict[str, Any]:
         "model_name": form.cleaned_data["model"],
         "client_id": form.cleaned_data["client_id"],
         "search": form.cleaned_data["search"],
+        "think": form.cleaned_data["think"],
         "pictures": read_pictures(data.getlist("pictures")),
     }

@@ -48,7 +48,7 @@ class Plan:
     def think(self) -> bool | str:
         """Return `think` as the model takes it."""
         return options.think_value(
-            self.options.think, thinks=self.model.thinks, has_levels=has_levels(self.model)
+            self.options.think, thinks=self.model.thinks, has_levels=self.model.thinks_in_levels
         )
 
     def fit(self, budget: int) -> context.Fitted:
@@ -63,11 +63,6 @@ class Plan:
             )
         except context.TooLongError:
             raise errors.ContextFullError from None
-
-
-def has_levels(model: snapshot.Known) -> bool:
-    """Whether the model thinks in levels and can't be told not to."""
-    return model.family == "gptoss"
 
 
 def make_plan(message: Message) -> Plan:

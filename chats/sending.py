@@ -39,11 +39,15 @@ class Sent:
 
 @dataclass(frozen=True)
 class Wish:
-    """How a message is to be answered: by which model, after which search, looking at which pictures."""
+    """How a message is to be answered: by which model, after which search, looking at which pictures.
+
+    `think` holds for the chat from now on; "" leaves it as it is.
+    """
 
     model_name: str = ""
     search: str = ""  # "", "on" or "auto"
     pictures: Sequence[int] = field(default_factory=tuple)
+    think: str = ""
 
 
 class BusyError(AppError):
@@ -64,6 +68,7 @@ def send_message(
     model_name: str = "",
     search: str = "",
     pictures: Sequence[int] = (),
+    think: str = "",
 ) -> Sent:
     """Store a message and ask for its answer; without a chat a new one begins.
 
@@ -75,7 +80,7 @@ def send_message(
     admit(author, search=search)
     if pictures:
         refuse_blind(chat, model_name, author)
-    wish = Wish(model_name, search, tuple(pictures))
+    wish = Wish(model_name, search, tuple(pictures), think)
     try:
         return _store(chat, author=author, content=content, wish=wish, client_id=client_id)
     except IntegrityError:
@@ -163,6 +168,9 @@ def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
     chat.leaf, chat.model_name, chat.updated_at = answer, model_name, now
     chat.title = chat.title or title_from(message.content)
     chat.draft, chat.unread = "", False
+    if wish.think:
+        chat.options = {**chat.options, "think": wish.think}
+        Chat.objects.filter(pk=chat.pk).update(options=chat.options)
     chat.save(update_fields=["leaf", "model_name", "updated_at", "title", "draft", "unread"])
     queue(answer)
     return answer

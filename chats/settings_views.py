@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import AppError
 from accounts.http import AuthenticatedRequest, wants_json
-from chats import access, managing, options, planning
+from chats import access, managing, options
 from chats.models import Chat, Preferences
 from gpu import snapshot
 from gpu.choices import CHAT, model_for
@@ -84,7 +84,7 @@ def _context(
 ) -> dict[str, Any]:
     seen = snapshot.read()
     model = seen.find(chat.model_name if chat else model_for(CHAT, seen))
-    levels = LEVELS if model and planning.has_levels(model) else ()
+    levels = LEVELS if model and model.thinks_in_levels else ()
     return {
         "chat": chat,
         "kept": kept,

@@ -57,6 +57,11 @@ class Known:
         return "thinking" in self.capabilities
 
     @property
+    def thinks_in_levels(self) -> bool:
+        """Whether it thinks more or less, and can't be told not to."""
+        return self.thinks and self.family == "gptoss"
+
+    @property
     def sees(self) -> bool:
         return "vision" in self.capabilities
 

@@ -3,6 +3,7 @@ import "./chat-list.js";
 import "./chat-log.js";
 import "./chat-composer.js";
 import "./plus-menu.js";
+import "./think-pill.js";
 import "./model-picker.js";
 import "./context-gauge.js";
 import "./pull-card.js";

@@ -75,6 +75,14 @@ def test_thinking_is_asked_for_as_the_model_takes_it(
     assert options.think_value(wish, thinks=thinks, has_levels=has_levels) == value
 
 
+def test_how_much_is_thought_for_a_message_holds_for_the_chat(desk: Desk, alice: User) -> None:
+    chat = desk.talk(alice, "one")
+    Chat.objects.filter(pk=chat.pk).update(options={"seed": 5})
+    desk.ask(alice, "two", chat=Chat.objects.get(), think="off")
+    desk.ask(alice, "three", chat=Chat.objects.get())
+    assert Chat.objects.get().options == {"seed": 5, "think": "off"}
+
+
 def test_the_model_gets_instructions_sampling_and_its_own_window(desk: Desk, alice: User) -> None:
     Preferences.objects.create(
         user=alice, system_prompt="Be brief.", options={"top_p": 0.5, "temperature": 0.1}
