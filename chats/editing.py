@@ -23,8 +23,10 @@ COPIED = ("author_id", "role", "kind", "status", "content", "thinking", "model_n
 
 def edit_message(message: Message, *, content: str) -> Message:
     """Change a message's words where it stands. Raises AppError (invalid, too_large, busy)."""
+    if message.kind not in Message.WORDS:
+        raise AppError(_("A picture has no words to edit."), code=Code.INVALID)
     content = sending.checked(content)
-    changed = Message.objects.filter(pk=message.pk, live_in=None, kind__in=Message.WORDS).update(
+    changed = Message.objects.filter(pk=message.pk, live_in=None).update(
         content=content, html="", edited_at=timezone.now()
     )
     if not changed:
@@ -43,6 +45,11 @@ def resend_message(
     """
     if message.is_answer:
         raise AppError(_("Only a message of your own can be sent again."), code=Code.INVALID)
+    if is_wish_for_picture(message):
+        raise AppError(
+            _("This message asked for a picture. Use “Draw again” below it, or ask for a new one."),
+            code=Code.INVALID,
+        )
     content = sending.checked(content)
     if client_id and (before := sending.sent_before(message.author, client_id)):
         return before
@@ -53,6 +60,11 @@ def resend_message(
         return _resend(message, content=content, wish=wish, client_id=client_id)
     except IntegrityError:
         raise sending.BusyError from None
+
+
+def is_wish_for_picture(message: Message) -> bool:
+    """Whether a picture was drawn after this message's words."""
+    return message.children.filter(kind=Message.Kind.PICTURE).exists()
 
 
 @transaction.atomic

@@ -57,7 +57,9 @@ def edit(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpRe
     """Change a message's words where it stands; a browser without scripts gets a page for it."""
     message = access.get_message(request.user, message_id, chat_id=chat_id)
     if request.method == "GET":
-        return render(request, "chats/edit.html", {"message": message, "chat": message.chat})
+        can_resend = not message.is_answer and not editing.is_wish_for_picture(message)
+        context = {"message": message, "chat": message.chat, "can_resend": can_resend}
+        return render(request, "chats/edit.html", context)
     editing.edit_message(message, content=request.POST.get("content", ""))
     return _done(request, message.chat)
 

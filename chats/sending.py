@@ -184,7 +184,9 @@ def queue(answer: Message) -> None:
 
 
 def try_again(answer: Message, *, model_name: str = "") -> Sent:
-    """Ask for another answer beside this one. Raises AppError (busy, stale)."""
+    """Ask for another answer beside this one. Raises AppError (invalid, busy, stale)."""
+    if answer.kind == Message.Kind.PICTURE:
+        raise AppError(_("A picture is no answer. Use “Draw again” below it."), code=Code.INVALID)
     admit(answer.chat.user)
     chat, message = answer.chat, answer.parent
     if message is None or message.deleted_at or message.is_answer:

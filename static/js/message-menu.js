@@ -125,7 +125,7 @@ export class MessageMenu {
     const shown = message.querySelector(".bubble") ?? message.querySelector(".prose");
     const text = form.elements.content;
     text.value = words;
-    if (message.dataset.role !== "user") form.querySelector('[data-save="resend"]').remove();
+    if (!canResend(message)) form.querySelector('[data-save="resend"]').remove();
     const close = () => {
       keep(kept(message), "");
       form.remove();
@@ -181,6 +181,11 @@ function keyed(event, form, cancel) {
   } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     form.requestSubmit(form.querySelector("[data-save]"));
   }
+}
+
+/** A wish for a picture is no question: another picture is ordered below that one. */
+function canResend(message) {
+  return message.dataset.role === "user" && message.nextElementSibling?.dataset.kind !== "picture";
 }
 
 /** Under what name the words of a message's editor are kept. */

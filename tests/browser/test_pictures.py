@@ -97,6 +97,16 @@ def test_drawing_again_and_varying_are_cards_of_their_own(anna: Person, opened: 
     assert len(set(jobs.locator(".seed").all_text_contents())) == 2
 
 
+def test_the_wish_for_a_picture_is_edited_but_not_sent_as_a_question(anna: Person, opened: Any) -> None:
+    visit = opened(anna)
+    order(visit, "A harbour")
+    wish = visit.page.locator(".message.user")
+    wish.hover()
+    wish.locator("[data-edit]").click()
+    expect(wish.get_by_role("button", name="Only save")).to_be_visible()
+    expect(wish.get_by_role("button", name="Send again")).to_have_count(0)
+
+
 def test_a_picture_is_cancelled_in_the_middle(comfyui: ScriptedComfyUI, anna: Person, opened: Any) -> None:
     comfyui.picture_seconds = 20.0
     visit = opened(anna)

@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.errors import AppError, Code
 from accounts.models import User
-from chats import editing
+from chats import editing, sending
 from chats.models import Chat, Message
 from chats.threads import read_thread
 from tests.chats.conversation import answered_chat, ask, finish
@@ -77,6 +77,36 @@ def test_sending_again_twice_with_one_id_is_one_message(alice: User) -> None:
 def test_an_answer_cannot_be_sent_again_as_if_it_were_mine(alice: User) -> None:
     with pytest.raises(AppError):
         editing.resend_message(first(answered_chat(alice), "assistant"), content="words")
+
+
+def drawn(user: User) -> Message:
+    """Return the message of a picture, under the wish for it."""
+    chat = answered_chat(user)
+    common = {"chat": chat, "author": user, "content": "A red fox"}
+    wish = Message.objects.create(**common, role="user", parent=chat.leaf)
+    picture = Message.objects.create(**common, role="assistant", parent=wish, kind=Message.Kind.PICTURE)
+    Chat.objects.filter(pk=chat.pk).update(leaf=picture)
+    return picture
+
+
+def test_a_picture_is_neither_edited_nor_answered_again(alice: User, client: Client) -> None:
+    picture = drawn(alice)
+    wish = picture.parent
+    assert wish is not None
+    for refused in (
+        lambda: editing.edit_message(picture, content="mine"),
+        lambda: editing.resend_message(wish, content="A blue fox"),
+        lambda: sending.try_again(picture),
+    ):
+        with pytest.raises(AppError) as caught:
+            refused()
+        assert caught.value.code == Code.INVALID
+        assert "picture" in str(caught.value)
+    assert Message.objects.filter(chat=picture.chat).count() == 4
+    client.force_login(alice)
+    page = client.get(f"/chats/{wish.chat_id}/messages/{wish.pk}/edit/").content.decode()
+    assert "Only save" in page
+    assert "Send again" not in page
 
 
 def test_while_an_answer_is_written_nothing_is_sent_again(alice: User) -> None:
