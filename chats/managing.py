@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.errors import AppError, Code
 from chats import options, parts, stopping
 from chats.models import TITLE_LENGTH, Chat, Message
 from live.events import tell_user
@@ -76,8 +77,13 @@ def restore_chats(user: Any, chat_ids: Sequence[int]) -> int:
 
 
 def save_draft(chat: Chat, *, draft: str) -> None:
-    """Keep what the person is about to send, for their other devices."""
-    Chat.objects.filter(pk=chat.pk).update(draft=draft.replace("\x00", "")[:LONGEST_DRAFT])
+    """Keep what the person is about to send, for their other devices; never half of it.
+
+    Raises AppError too_large.
+    """
+    if len(draft) > LONGEST_DRAFT:
+        raise AppError(code=Code.TOO_LARGE)
+    Chat.objects.filter(pk=chat.pk).update(draft=draft.replace("\x00", ""))
 
 
 def mark_read(chat: Chat) -> None:

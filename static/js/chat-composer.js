@@ -13,6 +13,7 @@ class ChatComposer extends HTMLElement {
   #sending = false;
   #running = false;
   #saving = 0;
+  #saved = Promise.resolve(); // when the draft that is on its way has arrived, or has not
   #attempt = { id: "", sent: "" };
 
   connectedCallback() {
@@ -32,6 +33,7 @@ class ChatComposer extends HTMLElement {
     this.addEventListener("picture-tray", ({ detail }) => this.#trayChanged(detail.sentence));
     this.#trayChanged();
     this.addEventListener("picture-tool", ({ detail }) => this.#pictureChanged(detail.sentence));
+    addEventListener("storage", (event) => this.#changedInAnotherTab(event));
     document.addEventListener("running-changed", (event) => this.#runningChanged(event.detail.running));
     this.#runningChanged(Boolean(this.log.running));
     this.#fit();
@@ -47,6 +49,14 @@ class ChatComposer extends HTMLElement {
     this.text.value = words;
     this.#typed();
     this.text.focus();
+  }
+
+  /** What has just been sent from elsewhere is a draft no more; what was sent from here is taken care of. */
+  forget(words) {
+    if (this.#attempt.id || this.text.value.trim() !== words) return;
+    keep(this.#draft, "");
+    keep(`${this.#draft}:saved`, "");
+    this.#follow("");
   }
 
   /** Takes a picture to start from: {source | image, url, name}. */
@@ -92,6 +102,17 @@ class ChatComposer extends HTMLElement {
     keep(`${this.#draft}:saved`, draft);
   }
 
+  /** Tabs of one browser have one draft: who has not written anything else sees it grow. */
+  #changedInAnotherTab({ key, oldValue, newValue }) {
+    if (key === this.#draft && this.text.value === (oldValue ?? "")) this.#follow(newValue ?? "");
+  }
+
+  #follow(draft) {
+    clearTimeout(this.#saving);
+    this.text.value = draft;
+    this.#fit();
+  }
+
   /** Switches stay as this browser had them last. */
   #recallSwitches() {
     for (const box of this.form.querySelectorAll("[data-keep]")) {
@@ -102,7 +123,7 @@ class ChatComposer extends HTMLElement {
 
   #saveSoon() {
     clearTimeout(this.#saving);
-    if (this.dataset.draft) this.#saving = setTimeout(() => this.#saveDraft(), SAVED_AFTER);
+    if (this.dataset.draft) this.#saving = setTimeout(() => (this.#saved = this.#saveDraft()), SAVED_AFTER);
   }
 
   async #saveDraft() {
@@ -161,7 +182,10 @@ class ChatComposer extends HTMLElement {
     this.#setSending(true);
     try {
       const url = this.#draws ? this.picture.dataset.order : this.form.action;
-      const told = await post(url, this.#body(content));
+      const body = this.#body(content);
+      clearTimeout(this.#saving);
+      await this.#saved; // else it might arrive last, and be a draft again
+      const told = await post(url, body);
       this.#sent(content, told);
     } catch (error) {
       this.#setSending(false);
@@ -184,14 +208,18 @@ class ChatComposer extends HTMLElement {
     this.#attempt = { id: "", sent: "" };
     if (this.#draws) this.picture.clear();
     else this.tray?.clear();
-    const added = this.text.value === content ? "" : this.text.value;
+    const { value } = this.text;
+    const added = value.startsWith(content) ? value.slice(content.length) : value;
+    const isNew = !this.dataset.chat;
+    if (isNew) keep(this.#draft, "");
+    this.dataset.chat = told.chat; // what has been added belongs there
     this.text.value = added;
     keep(this.#draft, added);
     clearTimeout(this.#saving); // the server has cleared what was sent
     keep(`${this.#draft}:saved`, "");
     if (added) this.#saveSoon();
     this.#tell(null);
-    if (!this.dataset.chat) {
+    if (isNew) {
       location.assign(told.url);
       return;
     }

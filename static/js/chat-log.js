@@ -58,11 +58,17 @@ class ChatLog extends HTMLElement {
     this.#tellRunning();
   }
 
-  /** Shows what was sent from elsewhere: `message` asks, `answer` answers it. */
-  catchUp({ message, answer }) {
-    if (this.#answers.has(String(answer))) return;
-    const known = document.getElementById(`m${message}`) ?? [...this.turns.querySelectorAll("chat-message")].at(-1);
-    this.sync({ from: known?.dataset.id });
+  /**
+   * Shows what was sent from elsewhere: `message` asks, `answer` answers it. Returns the message's words if it
+   * was not here before.
+   */
+  async catchUp({ message, answer }) {
+    if (this.#answers.has(String(answer))) return "";
+    const here = document.getElementById(`m${message}`);
+    const known = here ?? [...this.turns.querySelectorAll("chat-message")].at(-1);
+    await this.sync({ from: known?.dataset.id });
+    const source = here ? null : document.querySelector(`#m${message} > template.source`);
+    return source?.content.textContent ?? "";
   }
 
   /** Shows the thread as it is on the server now, `from` a message on; what has not changed stays untouched. */
@@ -74,9 +80,9 @@ class ChatLog extends HTMLElement {
     }
     this.#syncing = this.#readThread(from).finally(() => {
       this.#syncing = null;
-      if (!this.#syncAgain) return;
+      if (!this.#syncAgain) return null;
       this.#syncAgain = false;
-      this.sync();
+      return this.sync();
     });
     return this.#syncing;
   }

@@ -24,7 +24,7 @@ const composer = document.querySelector("chat-composer");
 function receive(frame) {
   const here = String(frame.chat) === log.dataset.chat;
   if (frame.type === "title" && here) showTitle(frame);
-  if (frame.type === "answer" && here) log.catchUp(frame);
+  if (frame.type === "answer" && here) log.catchUp(frame).then((words) => words && composer.forget(words));
   if (frame.type === "thread" && here) log.sync();
   if (frame.type === "deleted" && here) tellDeleted(frame);
   if (frame.type === "restored" && here) document.getElementById("main").classList.remove("gone");

@@ -107,6 +107,70 @@ def test_what_could_not_be_sent_stays_and_goes_once(desk: Visit, app: App) -> No
     expect(desk.page.locator(".bubble")).to_have_text(["first", "second"])
 
 
+def test_a_draft_on_its_way_arrives_before_what_is_sent(desk: Visit, phone: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    path = desk.begin("first")
+    desk.wait_for_end()
+    held: list[Route] = []
+    desk.page.route("**/draft/", lambda route: held.append(route))
+    desk.write("second")
+    desk.wait_for(lambda: bool(held), "the draft on its way")
+    desk.composer.press("Enter")
+    expect(desk.page.locator("[data-send]")).to_be_disabled()
+    with desk.page.expect_response("**/draft/"):
+        held[0].continue_()
+    expect(desk.page.locator(".bubble").last).to_have_text("second")
+    desk.wait_for_end()
+    phone.open(path)
+    expect(phone.composer).to_have_value("")
+
+
+def test_words_that_were_sent_elsewhere_are_no_draft_any_more(desk: Visit, phone: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    path = desk.begin("first")
+    desk.wait_for_end()
+    with desk.page.expect_response("**/draft/"):
+        desk.write("second")
+    phone.open(path)
+    expect(phone.composer).to_have_value("second")
+    desk.composer.press("Enter")
+    expect(phone.composer).to_have_value("")
+    phone.page.reload()
+    expect(phone.composer).to_have_value("")
+
+
+def test_two_tabs_have_one_draft(desk: Visit, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    path = desk.begin("first")
+    desk.wait_for_end()
+    other = Visit(app, desk.page.context.new_page(), desk.url)
+    other.open(path)
+    desk.write("half")
+    expect(other.composer).to_have_value("half")
+    other.composer.press("End")
+    other.composer.type(" and half")
+    expect(desk.composer).to_have_value("half and half")
+    other.composer.press("Enter")
+    expect(desk.composer).to_have_value("")
+    assert other.complaints() == []
+
+
+def test_words_written_while_a_chat_begins_are_there_when_it_opens(desk: Visit) -> None:
+    desk.open()
+    held: list[Route] = []
+    desk.page.route("**/chats/send/", lambda route: held.append(route))
+    desk.send("first")
+    desk.wait_for(lambda: bool(held), "the first message on its way")
+    desk.composer.press("End")
+    desk.composer.type("and second")
+    held[0].continue_()
+    desk.page.wait_for_url("**/chats/*/")
+    expect(desk.composer).to_have_value("and second")
+    expect(desk.page.locator(".bubble")).to_have_text(["first"])
+    desk.open()
+    expect(desk.composer).to_have_value("")
+
+
 def test_a_second_device_sees_what_the_first_sends(desk: Visit, phone: Visit) -> None:
     path = desk.begin("from the desk")
     desk.wait_for_end()

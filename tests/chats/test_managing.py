@@ -150,6 +150,15 @@ def test_a_draft_is_there_on_the_next_device_and_gone_once_it_is_sent(alice: Use
     assert Chat.objects.get(pk=chat.pk).draft == ""
 
 
+def test_of_a_draft_that_is_too_long_nothing_is_kept(alice: User, client: Client) -> None:
+    chat = answered_chat(alice)
+    client.force_login(alice)
+    address = f"/chats/{chat.pk}/draft/"
+    client.post(address, {"draft": "short"})
+    assert client.post(address, {"draft": "x" * 200_001}).status_code == 413
+    assert Chat.objects.get(pk=chat.pk).draft == "short"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_open_pages_hear_of_a_chat_that_goes_and_comes_back_and_only_its_owner_brings_it(
     alice: User, bob: User
