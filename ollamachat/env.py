@@ -67,7 +67,7 @@ SECTIONS = (
             "SIGNUP_POLICY",
             "str",
             "",
-            "Who may sign up; empty: open on this computer alone, on the network whoever has an invite.",
+            "Who may sign up; empty: open on this computer alone, else (also with PUBLIC_URL) by invite.",
             choices=("", "open", "approval", "invite", "closed"),
         ),
         Name(

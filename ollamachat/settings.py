@@ -37,7 +37,8 @@ def _derived(purpose: str) -> str:
 PUBLIC_URL = ENV["PUBLIC_URL"]
 SECURE = PUBLIC_URL.startswith("https://")
 ON_LOOPBACK = ENV["HOST"] in {"127.0.0.1", "localhost", "::1"}
-SIGNUP_POLICY = ENV["SIGNUP_POLICY"] or ("open" if ON_LOOPBACK else "invite")
+# Behind a proxy the app listens on loopback, and yet anybody may come.
+SIGNUP_POLICY = ENV["SIGNUP_POLICY"] or ("open" if ON_LOOPBACK and not PUBLIC_URL else "invite")
 LAN_ADDRESSES = ENV["LAN_ADDRESSES"]
 ADMIN_MAY_READ_CHATS = ENV["ADMIN_MAY_READ_CHATS"]
 CORS_ALLOWED_ORIGINS = ENV["CORS_ALLOWED_ORIGINS"]

@@ -218,6 +218,25 @@ def test_the_name_changes_what_it_says(name: str, plain: pytest.MonkeyPatch, tmp
     assert look_under(run_settings(), row.look) == row.after
 
 
+@pytest.mark.parametrize(
+    ("host", "public_url", "policy"),
+    [
+        ("127.0.0.1", "", "open"),
+        ("::1", "", "open"),
+        ("127.0.0.1", "https://chat.example.org", "invite"),
+        ("127.0.0.1", "http://chat.home", "invite"),
+        ("0.0.0.0", "", "invite"),
+        ("0.0.0.0", "https://chat.example.org", "invite"),
+    ],
+)
+def test_signing_up_is_open_where_nobody_else_can_come(
+    plain: pytest.MonkeyPatch, host: str, public_url: str, policy: str
+) -> None:
+    plain.setenv("HOST", host)
+    plain.setenv("PUBLIC_URL", public_url)
+    assert run_settings()["SIGNUP_POLICY"] == policy
+
+
 def test_every_name_of_the_original_set_up_has_its_row() -> None:
     written = re.findall(r"^([A-Z_0-9]+)=", BLOCKS, re.MULTILINE)
     assert len(written) == 36
