@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from django.db import transaction
 from django.db.models import F
@@ -30,7 +31,7 @@ def sign_out_everywhere(user: User, *, keys: bool = False) -> None:
         ScriptLogin.objects.filter(user=user, ended_at=None).update(ended_at=now)
         if keys:
             ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
-        transaction.on_commit(lambda: close_sockets(user.pk))
+        transaction.on_commit(partial(close_sockets, user.pk))  # the row itself may be gone by then
     user.refresh_from_db(fields=["sessions_round"])
 
 
@@ -43,7 +44,7 @@ def close_sockets(user_id: int) -> None:
 def block_user(user: User) -> None:
     """Switch an account off, and put its person out."""
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).update(is_active=False, waits_since=None)
+        User.objects.filter(pk=user.pk).update(is_active=False, waits_since=None, leaves_at=None)
         sign_out_everywhere(user)
     user.refresh_from_db()
 

@@ -20,10 +20,14 @@ def approve(person: User, request: HttpRequest | None = None) -> bool:
 
 
 def block(person: User, request: HttpRequest | None = None) -> bool:
-    """Switch an account off; answers whether it was on. The last admin and oneself stay."""
+    """Switch an account off, also of who waits or leaves, so that they do not come in by that way.
+
+    Answers whether it was not blocked before. The last admin and oneself stay.
+    """
     others = User.objects.admins().exclude(pk=person.pk)
     own = request is not None and request.user.pk == person.pk
-    if not person.is_active or own or (person.is_admin and not others.exists()):
+    blocked = not (person.is_active or person.waits_since or person.leaves_at)
+    if blocked or own or (person.is_admin and not others.exists()):
         return False
     with transaction.atomic():
         revoking.block_user(person)

@@ -21,10 +21,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts import audit, belongings, limits, links, revoking, standing
+from accounts import audit, belongings, limits, links, revoking, sessions, standing
 from accounts.addresses import public_address
 from accounts.fields import fold_username
 from accounts.models import Allowance, LinkPurpose, Role, User
+
+ALL_THEIRS = _("With all that is theirs: chats, pictures, keys.")
 
 
 class PersonForm(UserChangeForm):  # type: ignore[type-arg]
@@ -178,8 +180,13 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         if formset.has_changed():
             audit.note("user.limits", request=request, target=form.instance.username)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Say what goes with a person, and not row by row: the titles of their chats are their own words."""
+        return [*map(str, objs), ALL_THEIRS], {}, set(), []
+
     def delete_model(self, request: HttpRequest, person: User) -> None:
         """Delete somebody with all that is theirs."""
+        revoking.block_user(person)
         audit.note("user.deleted", request=request, target=person.username)
         belongings.purge(person)
         super().delete_model(request, person)
@@ -189,6 +196,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         response: HttpResponse = super().user_change_password(request, id, form_url)
         person = self.get_object(request, id)
         if request.method == "POST" and response.status_code == 302 and person:
+            sessions.end_programs(person)
             audit.note("user.password", request=request, target=person.username)
         return response
 

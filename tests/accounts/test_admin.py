@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from accounts import limits, rights
 from accounts.models import ApiKey, AuditEntry, Role, User, Verb
+from chats.models import Chat
+from tests.chats.conversation import answered_chat
 from tests.conftest import PASSWORD, signed_in
 
 PEOPLE = "/admin/accounts/user/"
@@ -162,6 +164,20 @@ def test_blocking_puts_somebody_out_at_once(admin_client: Client, alice: User, a
     assert AuditEntry.objects.earliest("pk").address == "127.0.0.1"
 
 
+@pytest.mark.parametrize("state", ["waits_since", "leaves_at"])
+def test_who_waits_or_leaves_is_blocked_like_anybody(
+    admin_client: Client, client: Client, alice: User, state: str
+) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False, **{state: timezone.now()})
+    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    act(admin_client, "block", alice)
+    act(admin_client, "block", alice)
+    assert did() == ["admin user.blocked alice"]
+    assert client.post("/accounts/stay/").status_code == 410
+    act(admin_client, "approve", alice)
+    assert not User.objects.get(pk=alice.pk).is_active
+
+
 def test_the_admin_lets_in_who_waits(admin_client: Client, alice: User, bob: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False, waits_since=timezone.now())
     act(admin_client, "approve", alice, bob)
@@ -266,6 +282,18 @@ def test_the_last_admin_cannot_be_deleted(admin_client: Client, admin: User, ali
     everybody = {"action": "delete_selected", "_selected_action": [admin.pk], "post": "yes"}
     admin_client.post(PEOPLE, everybody)
     assert User.objects.admins().get() == admin
+
+
+def test_a_person_is_deleted_with_their_chats_and_no_title_is_shown(
+    admin_client: Client, alice: User
+) -> None:
+    chat = answered_chat(alice)
+    Chat.objects.filter(pk=chat.pk).update(title="A secret title")
+    page = admin_client.get(f"{PEOPLE}{alice.pk}/delete/").content.decode()
+    assert "all that is theirs" in page
+    assert "secret title" not in page
+    assert admin_client.post(f"{PEOPLE}{alice.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Chat.objects.filter(pk=chat.pk).exists()
 
 
 def test_the_admins_door_has_the_limits_of_the_door(client: Client, admin: User) -> None:

@@ -72,6 +72,46 @@ def test_a_demoted_persons_page_comes_back_with_the_new_rights(app: App) -> None
     assert requests.get(f"{app.url}/admin/accounts/user/", cookies=cookie, timeout=60).status_code == 403
 
 
+def at_the_admins_page(app: App, path: str, form: dict[str, str]) -> None:
+    """Send a form of the admin's about somebody, as a browser does."""
+    admin = app.person("root", role="admin")
+    with requests.Session() as browser:
+        browser.cookies.set("sessionid", admin.session)
+        browser.get(app.url + path, timeout=20).raise_for_status()
+        form = {**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        sent = browser.post(app.url + path, form, allow_redirects=False, timeout=20)
+    assert sent.status_code == 302, sent.text
+
+
+@pytest.mark.parametrize(
+    ("name", "page_of_admin", "form"),
+    [
+        ("peggy", "delete/", {"post": "yes"}),
+        (
+            "victor",
+            "password/",
+            {"password1": "another horse battery", "password2": "another horse battery", "set-password": "1"},
+        ),
+    ],
+)
+def test_who_is_deleted_or_gets_a_password_of_the_admins_is_out_at_once(
+    app: App, name: str, page_of_admin: str, form: dict[str, str]
+) -> None:
+    person = app.person(name)
+    app.ollama.default = Script(tokens=[f"w{n} " for n in range(600)], rate=20)
+    chat, answer = app.send(person, "hello")
+    events = f"/api/chats/{chat}/messages/{answer}/events"
+    with Page(app, person) as page, app.call(person, events, stream=True) as stream:
+        page.join(answer)
+        page.hear_words(answer, 5)
+        lines = stream.iter_lines()
+        next(lines)
+        at_the_admins_page(app, f"/admin/accounts/user/{person.pk}/{page_of_admin}", form)
+        assert closed_with(page) == 4403
+        assert b'"type":"end"' not in b"".join(lines).replace(b" ", b"")
+    assert app.call(person, "/api/chats").status_code == 401
+
+
 def test_signing_out_everywhere_leaves_nobody_in(app: App) -> None:
     trudy = app.person("trudy")
     with Page(app, trudy) as page:
