@@ -23,6 +23,11 @@ OTHER_REQUEST = _("This Idempotency-Key was used for another request.")
 STILL_RUNNING = _("The first call with this Idempotency-Key is still running.")
 
 
+def _stored(key: str) -> str:
+    """Return the key as it is stored: MariaDB takes "Order-a" and "Order-A" for the same text."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
 def claim(user: User, key: str, request_hash: str) -> IdempotentCall | None:
     """Return the call that was made under this key before; None when this one is the first.
 
@@ -30,6 +35,10 @@ def claim(user: User, key: str, request_hash: str) -> IdempotentCall | None:
     """
     if not 0 < len(key) <= LONGEST_KEY:
         raise AppError(KEY_TOO_LONG, code=Code.INVALID)
+    return _claim(user, _stored(key), request_hash)
+
+
+def _claim(user: User, key: str, request_hash: str) -> IdempotentCall | None:
     IdempotentCall.objects.filter(user=user, key=key, at__lt=timezone.now() - KEPT).delete()
     try:
         with transaction.atomic():
@@ -42,7 +51,7 @@ def claim(user: User, key: str, request_hash: str) -> IdempotentCall | None:
 def _before(user: User, key: str, request_hash: str) -> IdempotentCall | None:
     call = IdempotentCall.objects.filter(user=user, key=key).first()
     if call is None:  # it has failed in this moment
-        return claim(user, key, request_hash)
+        return _claim(user, key, request_hash)
     if call.request_hash != request_hash:
         raise AppError(OTHER_REQUEST, code=Code.CONFLICT)
     if call.status is not None:
@@ -55,12 +64,12 @@ def _before(user: User, key: str, request_hash: str) -> IdempotentCall | None:
 
 def keep(user: User, key: str, *, status: int, body: Any) -> None:
     """Keep the answer; without a body the same call is made again, and answers the same by itself."""
-    IdempotentCall.objects.filter(user=user, key=key).update(status=status, body=body)
+    IdempotentCall.objects.filter(user=user, key=_stored(key)).update(status=status, body=body)
 
 
 def forget(user: User, key: str) -> None:
     """Let the key be used again: the call has failed."""
-    IdempotentCall.objects.filter(user=user, key=key, status=None).delete()
+    IdempotentCall.objects.filter(user=user, key=_stored(key), status=None).delete()
 
 
 def purge() -> int:
