@@ -34,7 +34,7 @@ class Json(BaseParser):
 
 
 def read_json(data: bytes) -> Any:
-    """Return what the bytes say. Raises ParseError, AppError invalid."""
+    """Return what the bytes say, in text that a database takes. Raises ParseError, AppError invalid."""
     try:
         found = json.loads(data, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
@@ -43,7 +43,18 @@ def read_json(data: bytes) -> Any:
         raise ParseError from None
     if _is_deeper(found, DEEPEST):
         raise AppError(TOO_DEEP, code=Code.INVALID)
+    if not _is_text(found):
+        raise ParseError
     return found
+
+
+def _is_text(found: Any) -> bool:
+    """Return whether no half of a pair of surrogates stands alone, which JSON can write and UTF-8 cannot."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse(constant: str) -> Any:

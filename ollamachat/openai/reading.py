@@ -131,7 +131,7 @@ def _read_stops(stop: Any) -> list[str]:
 def _read_effort(effort: Any) -> str:
     if effort is None:
         return ""
-    if effort not in EFFORTS:
+    if not isinstance(effort, str) or effort not in EFFORTS:
         raise CallError(_("One of: %(names)s.") % {"names": ", ".join(EFFORTS)}, param="reasoning_effort")
     return EFFORTS[effort]
 
@@ -179,15 +179,16 @@ def _read_message(
     message: Any, where: str, names: dict[str, str], take_picture: TakePicture
 ) -> dict[str, Any]:
     """Return one message; `names` learns which tool each call of the conversation was for."""
-    if not isinstance(message, Mapping) or message.get("role") not in ROLES:
+    role = message.get("role") if isinstance(message, Mapping) else None
+    if not isinstance(role, str) or role not in ROLES:
         raise CallError(_("One of: %(names)s.") % {"names": ", ".join(ROLES)}, param=f"{where}.role")
     text, pictures = _read_content(message.get("content"), f"{where}.content", take_picture)
-    told: dict[str, Any] = {"role": ROLES[message["role"]], "content": text}
+    told: dict[str, Any] = {"role": ROLES[role], "content": text}
     if pictures:
         told["images"] = pictures
     if calls := message.get("tool_calls"):
         told["tool_calls"] = _read_tool_calls(calls, f"{where}.tool_calls", names)
-    if message["role"] == "tool":
+    if role == "tool":
         told["tool_name"] = names.get(str(message.get("tool_call_id")), str(message.get("name") or ""))
     return told
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
@@ -36,20 +38,22 @@ NOT_THERE = _("Ollama does not answer now. Nothing was lost; try again in a mome
 @door("GET", ApiKey.Scope.CHAT)
 def models(request: HttpRequest) -> HttpResponseBase:
     """List the models that can answer."""
-    return JsonResponse({"object": "list", "data": [_model(known) for known in _known()]})
+    return JsonResponse(
+        {"object": "list", "data": [_model(known) for known in snapshot.read().chat_models()]}
+    )
 
 
 @door("GET", ApiKey.Scope.CHAT)
 def one_model(request: HttpRequest, name: str) -> HttpResponseBase:
     """Tell of one model."""
-    found = next((known for known in _known() if known.name == name), None)
-    if found is None:
+    return JsonResponse(_model(_find_chat_model(snapshot.read(), name)))
+
+
+def _find_chat_model(seen: snapshot.Snapshot, name: str) -> snapshot.Known:
+    found = seen.find(name)
+    if found is None or not found.chats:
         raise wrong_model(name)
-    return JsonResponse(_model(found))
-
-
-def _known() -> list[snapshot.Known]:
-    return list(snapshot.read().chat_models())
+    return found
 
 
 def _model(known: snapshot.Known) -> dict[str, Any]:
@@ -60,9 +64,8 @@ def _model(known: snapshot.Known) -> dict[str, Any]:
 @door("POST", ApiKey.Scope.CHAT)
 def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """Answer a conversation, whole or in pieces."""
-    read = read_call(read_json(request.body), _take_picture)
-    _check_model(read)
-    answer = calls.place_call(request.user, read.asked)
+    read = read_call(_read_body(request), _take_picture)
+    answer = calls.place_call(request.user, replace(read.asked, model_name=_find_model(read).name))
     if read.stream:
         return telling.in_pieces(answer, include_usage=read.include_usage)
     _wait(answer, request, lambda: telling.stop(answer.pk))
@@ -71,24 +74,33 @@ def chat_completions(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse(body, status=status, json_dumps_params={"ensure_ascii": False})
 
 
+def _read_body(request: HttpRequest) -> Any:
+    """Return what was sent, with room for one picture in base64. Raises ParseError, AppError."""
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + settings.IMAGE_MAX_BYTES_UPLOAD * 4 // 3
+    data = request.read(most + 1)
+    if len(data) > most:
+        raise AppError(code=Code.TOO_LARGE)
+    return read_json(data)
+
+
 def _take_picture(data: bytes) -> bytes:
     return uploads.take_in(data, sources.limits()).data
 
 
-def _check_model(read: Read) -> None:
+def _find_model(read: Read) -> snapshot.Known:
+    """Return the model of a call. Raises AppError when it is not here, or cannot do what is asked."""
     seen = snapshot.read()
     if seen.state == snapshot.DOWN:
         raise AppError(NOT_THERE, code=Code.UNAVAILABLE)
-    able = {known.name: known for known in seen.chat_models()}
-    model = able.get(read.asked.model_name)
-    if model is None:
-        raise wrong_model(read.asked.model_name)
+    model = _find_chat_model(seen, read.asked.model_name)
+    able = seen.chat_models()
     if read.has_pictures and not model.sees:
-        names = ", ".join(name for name, known in able.items() if known.sees) or "—"
+        names = ", ".join(known.name for known in able if known.sees) or "—"
         raise CallError(BLIND % {"names": names}, param="model")
     if read.asked.tools and not model.uses_tools:
-        names = ", ".join(name for name, known in able.items() if known.uses_tools) or "—"
+        names = ", ".join(known.name for known in able if known.uses_tools) or "—"
         raise CallError(NO_TOOLS % {"names": names}, param="tools")
+    return model
 
 
 def _wait(row: Message | ImageJob, request: HttpRequest, give_up: Any) -> None:
@@ -110,7 +122,7 @@ def _runs(row: Message | ImageJob) -> bool:
 @door("POST", ApiKey.Scope.PICTURES)
 def image_generations(request: HttpRequest) -> HttpResponseBase:
     """Draw one to four pictures from a description in any language."""
-    body = read_json(request.body)
+    body = _read_body(request)
     wanted = _picture_wish(body)
     as_url = body.get("response_format") == "url"
     job = ordering.order_picture(request.user, calls.begin_hidden(request.user), **wanted)

@@ -142,7 +142,7 @@ def unsafe_api() -> list[str]:
     return [
         route
         for route, door in DOORS.items()
-        if route.startswith("api/") and {"POST", "PUT", "PATCH"} & set(door.ways)
+        if route.startswith(("api/", "v1/")) and {"POST", "PUT", "PATCH"} & set(door.ways)
     ]
 
 
@@ -154,10 +154,14 @@ CROOKED = {
     "a number": "7",
     "nan": '{"content": NaN}',
     "a huge number": '{"width": 1' + "0" * 5_000 + "}",
-    "a lone surrogate": '{"content": "\\ud800"}',
+    "a lone surrogate": '{"content": "\\ud800", "prompt": "\\ud800"}',
+    "half a letter in bytes": b'{"content": "\xed\xa0\x80", "prompt": "\xed\xa0\x80"}',
     "a zero": '{"content": "a\\u0000b", "description": "a\\u0000b"}',
     "not utf-8": b'{"content": "\xff\xfe"}',
     "wrong types": '{"content": {"a": [1]}, "description": [], "model": 7, "email": [], "client_id": 5}',
+    "a list for a role": '{"model": "m", "messages": [{"role": ["user"], "content": "a"}]}',
+    "a list for an effort": '{"model": "m", "reasoning_effort": ["low"],'
+    ' "messages": [{"role": "user", "content": "a"}]}',
 }
 
 
@@ -181,6 +185,16 @@ def test_a_body_past_the_limit_is_refused_unread(house: House) -> None:
     response = Client(raise_request_exception=False).post(path, body, JSON, headers=headers)
     assert response.status_code == 413
     assert response.json()["error"]["code"] == "too_large"
+
+
+@override_settings(IMAGE_MAX_BYTES_UPLOAD=3 * 2**20)
+def test_v1_has_room_for_a_picture_in_base64_and_no_more(house: House) -> None:
+    headers = {"Authorization": f"Bearer {house.tokens['owner']}"}
+    for route in ("/v1/chat/completions", "/v1/images/generations"):
+        for megabytes, status in ((9, 400), (13, 413)):
+            body = '{"model": "' + "x" * (megabytes * 2**20) + '"}'
+            response = Client(raise_request_exception=False).post(route, body, JSON, headers=headers)
+            assert (response.status_code, "error" in response.json()) == (status, True)
 
 
 @pytest.mark.django_db(transaction=True)
