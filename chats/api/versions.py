@@ -47,9 +47,9 @@ def held(request: Request, chat_id: int) -> Iterator[Chat]:
     """
     with transaction.atomic():
         chat = access.get_chat(request.user, chat_id)
-        expected = parse_etags(request.headers.get("If-Match", ""))
-        if expected and expected != ["*"]:
+        given = request.headers.get("If-Match", "*")
+        if given.strip() != "*":
             chat = Chat.objects.select_for_update().get(pk=chat.pk)
-            if etag_of(chat) not in expected:
+            if etag_of(chat) not in parse_etags(given):
                 raise AppError(code=Code.STALE)
         yield chat

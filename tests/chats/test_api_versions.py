@@ -82,7 +82,7 @@ def test_without_a_version_the_last_word_counts(
     assert change(alice_client, chat, expected, title="Mine").status_code == 200
 
 
-@pytest.mark.parametrize("expected", ['"x"', 'W/"x"', '"a", "b"'])
+@pytest.mark.parametrize("expected", ['"x"', 'W/"x"', '"a", "b"', "without quotes", ""])
 def test_an_unknown_version_is_stale(alice_client: Client, chat: Chat, expected: str) -> None:
     assert change(alice_client, chat, expected, title="Mine").status_code == 412
 
