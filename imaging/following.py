@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.errors import AppError
+from chats.forms import read_id
 from imaging import access, ordering
 from imaging.models import ImageJob
 from live.kinds import Followed
@@ -12,11 +13,10 @@ from live.kinds import Followed
 
 def find(user: Any, identity: str) -> Followed | None:
     """Return the job's log; with its end when it is over. None for a stranger."""
-    if not identity.isdecimal():
+    number = read_id(identity)
+    if number is None:
         return None
-    row = (
-        ImageJob.objects.visible_to(user).filter(pk=int(identity)).values_list("status", "error_code").first()
-    )
+    row = ImageJob.objects.visible_to(user).filter(pk=number).values_list("status", "error_code").first()
     if row is None:
         return None
     status, code = row
@@ -26,8 +26,9 @@ def find(user: Any, identity: str) -> Followed | None:
 
 def stop(user: Any, identity: str) -> None:
     """Cancel the user's picture; a stranger's is left alone without a word."""
-    if identity.isdecimal():
+    number = read_id(identity)
+    if number is not None:
         try:
-            ordering.cancel_job(access.get_job(user, int(identity)))
+            ordering.cancel_job(access.get_job(user, number))
         except AppError:
             return

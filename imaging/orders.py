@@ -12,6 +12,7 @@ from imaging import seeds, shaping, wording
 from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, StoredFile, Workflow
 
 LONGEST_DESCRIPTION = 4000  # characters
+LONGEST_SEED = 20  # digits; Python reads no number of thousands
 LEAST_SIDE, GREATEST_SIDE, STEP = 256, 2048, 16  # pixels
 
 
@@ -74,7 +75,8 @@ def checked_variants(count: int) -> int:
 def checked_seed(seed: str | int | None) -> str:
     """Return a seed as text, "" for a random one. Raises AppError."""
     text = "" if seed is None else str(seed).strip()
-    if text and not (text.isascii() and text.isdecimal() and int(text) <= seeds.GREATEST):
+    digits = text.isascii() and text.isdecimal() and len(text) <= LONGEST_SEED
+    if text and not (digits and int(text) <= seeds.GREATEST):
         raise _invalid("seed", _("A seed is a whole number from 0 to 18446744073709551615."))
     return str(int(text)) if text else ""
 

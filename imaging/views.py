@@ -19,7 +19,7 @@ from accounts.http import AuthenticatedRequest, wants_json
 from accounts.models import ApiKey
 from chats import access as chats_access
 from chats import pages
-from chats.forms import read_send
+from chats.forms import read_id, read_send
 from imaging import access, ordering, storage
 from imaging.models import GeneratedImage, ImageJob, SourcePicture
 
@@ -31,8 +31,8 @@ FOREVER = "private, max-age=31536000, immutable"
 def order(request: AuthenticatedRequest) -> HttpResponse:
     """Order a picture from the composer's words, in a chat or in a new one."""
     sent = read_send(request.POST)
-    chat_id = request.POST.get("chat", "")
-    chat = chats_access.get_chat(request.user, int(chat_id)) if chat_id.isdecimal() else None
+    chat_id = read_id(request.POST.get("chat"))
+    chat = None if chat_id is None else chats_access.get_chat(request.user, chat_id)
     source = _source(request)
     width, height = (None, None) if source else _size(request.POST)
     job = ordering.order_picture(

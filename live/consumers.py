@@ -120,6 +120,6 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 def _parse(text: str | None) -> log.Frame:
     try:
         frame = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return frame if isinstance(frame, dict) else {}

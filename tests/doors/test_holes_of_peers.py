@@ -16,7 +16,7 @@ from django.test import Client
 from accounts import apikeys, links, registering, standing, tokens
 from accounts.errors import AppError
 from accounts.models import ApiKey, Role, User
-from chats import rendering
+from chats import rendering, stopping
 from chats.models import Chat, Message
 from gpu.models import LanguageModel
 from imaging.models import GeneratedImage
@@ -111,7 +111,9 @@ def test_cve_2026_44564_a_socket_asks_for_the_right_and_not_for_the_room(house: 
     for actor in ("stranger", "admin", "guest"):
         assert answer.find(house.people[actor], identity) is None
         answer.stop(house.people[actor], identity)
-    assert Message.objects.get(pk=identity).status == "streaming"
+    assert stopping.read_flags([int(identity)]) == set()
+    answer.stop(house.people["owner"], identity)
+    assert stopping.read_flags([int(identity)]) == {int(identity)}
 
 
 def test_cve_2026_45339_a_keys_scope_holds_in_every_header(alice: User) -> None:

@@ -11,6 +11,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from chats import stopping
+from chats.models import Message
+from imaging.models import ImageJob
 from tests.doors.conftest import ACTORS, House
 from tests.doors.specification import DOORS, SOCKETS
 
@@ -151,11 +154,8 @@ def test_who_follows_and_who_stops(house: House, name: str) -> None:
 
     kind = kinds.get(name)
     assert kind
-    identity = str(
-        {"message": house.things["message_id"], "job": house.things["job_id"], "pull": "llama3.2:1b"}.get(
-            name, "0"
-        )
-    )
+    things = {"message": house.things["message_id"], "job": house.things["job_id"], "pull": "llama3.2:1b"}
+    identity = str(things.get(name, "0"))
     for actor, user in house.people.items():
         if actor == "blocked":
             continue  # their socket is closed before any frame
@@ -165,4 +165,34 @@ def test_who_follows_and_who_stops(house: House, name: str) -> None:
         if name == "user" and found:
             assert found.identity == str(user.pk), "everybody follows themselves alone"
         if kind.stop:
+            _let_it_run(house)
             kind.stop(user, identity)
+            assert _shall_stop(house) == may, f"{actor} stops {name}"
+
+
+@pytest.mark.parametrize("name", SOCKETS)
+@pytest.mark.parametrize("identity", ["9" * 5000, "9" * 18, "x", "-1", ""])
+def test_a_crooked_name_on_the_socket_leads_nowhere(house: House, name: str, identity: str) -> None:
+    from live import kinds
+
+    kind = kinds.get(name)
+    assert kind
+    _let_it_run(house)
+    if SOCKETS[name] == "owner":
+        assert kind.find(house.people["owner"], identity) is None
+    if kind.stop:
+        kind.stop(house.people["owner"], identity)
+        assert not _shall_stop(house)
+
+
+def _let_it_run(house: House) -> None:
+    """Have a worker hold alice's answer and her picture, and nobody wish to stop either."""
+    message, job = house.things["message_id"], house.things["job_id"]
+    stopping.clear(message)
+    Message.objects.filter(pk=message).update(status="streaming", claim="a worker")
+    ImageJob.objects.filter(pk=job).update(status="rendering", claim="a worker", cancelled_at=None)
+
+
+def _shall_stop(house: House) -> bool:
+    job = ImageJob.objects.get(pk=house.things["job_id"])
+    return bool(job.cancelled_at or stopping.read_flags([house.things["message_id"]]))

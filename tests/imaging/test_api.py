@@ -88,6 +88,8 @@ def test_the_same_order_twice_is_one(studio: Studio, alice_client: Client) -> No
         {"batch_count": 0},
         {"batch_count": 5},
         {"seed": "minus one"},
+        {"seed": "9" * 5000},
+        {"seed": "0" * 5000},
         {"strength": "much"},
         {"denoise": 7},
         {"client_id": "no uuid"},
