@@ -29,6 +29,8 @@ KEYS = {
     "security_opt",
     "volumes",
     "environment",
+    "env_file",
+    "extra_hosts",
     "depends_on",
     "command",
     "healthcheck",
@@ -77,6 +79,17 @@ def test_every_service_is_whole(compose: dict[str, Any]) -> None:
 def test_the_app_runs_what_the_procfile_runs(compose: dict[str, Any]) -> None:
     for name, command in procfile.read(ROOT / "Procfile").items():
         assert compose["services"][name]["command"] == ["python", *command[1:]], name
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_take_every_setting_and_reach_this_machine(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
+    assert service["env_file"] == ".env"
+    assert service["extra_hosts"] == ["host.docker.internal:host-gateway"]
+
+
+def test_nginx_starts_anew_with_the_web_that_it_looks_up_once(compose: dict[str, Any]) -> None:
+    assert compose["services"]["nginx"]["depends_on"]["web"]["restart"] is True
 
 
 @pytest.mark.parametrize("name", OURS)
