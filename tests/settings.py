@@ -40,6 +40,6 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 STATIC_ROOT = Path(data) / "static"
 STATIC_ROOT.mkdir()
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-REST_FRAMEWORK |= {"DEFAULT_THROTTLE_RATES": {"door": "10000/min"}}
+REST_FRAMEWORK |= {"DEFAULT_THROTTLE_RATES": {"door": "10000/min", "refresh": "10000/min"}}
 ACCOUNT_RATE_LIMITS = False
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

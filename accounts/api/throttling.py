@@ -23,3 +23,9 @@ class DoorThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+
+
+class RefreshThrottle(DoorThrottle):
+    """Counts new pairs of tokens apart: a house full of scripts behind one address still signs in."""
+
+    scope = "refresh"

@@ -29,7 +29,7 @@ from accounts.api.serializers import (
     VerifiedSerializer,
     WaitingSerializer,
 )
-from accounts.api.throttling import DoorThrottle
+from accounts.api.throttling import DoorThrottle, RefreshThrottle
 from accounts.errors import AppError, Code
 from accounts.models import ApiKey, ScriptLogin, User
 
@@ -125,6 +125,8 @@ class Login(Door):
 
 class Refresh(Door):
     """Get the next pair of tokens."""
+
+    throttle_classes = [RefreshThrottle]
 
     @extend_schema(
         summary="Get the next pair of tokens",

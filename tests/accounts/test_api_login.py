@@ -122,6 +122,21 @@ def test_a_forged_address_does_not_help(client: Client, settings: LazySettings) 
 
 
 @pytest.mark.usefixtures("empty_cache")
+def test_new_pairs_of_tokens_do_not_keep_anybody_from_signing_in(
+    client: Client, alice: User, settings: LazySettings
+) -> None:
+    rates = {"door": "2/min", "refresh": "4/min"}
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
+    refresh = {"refresh": "worn out"}
+    codes = [
+        client.post("/api/auth/refresh", refresh, content_type="application/json").status_code
+        for _try in range(5)
+    ]
+    assert codes == [401] * 4 + [429]
+    assert send(client, username="alice", password=PASSWORD).status_code == 200
+
+
+@pytest.mark.usefixtures("empty_cache")
 def test_guesses_at_the_page_and_in_the_api_are_counted_together(
     client: Client, alice: User, settings: LazySettings
 ) -> None:
