@@ -30,13 +30,23 @@ def check_port(host: str, port: int) -> None:
     """Raise StartError, with a port that is free in its line, when we cannot listen there."""
     trouble = _trouble(host, port)
     if trouble == errno.EADDRINUSE:
-        nearby = (*range(port + 1, 65536), *range(1024, port))
-        other = next((number for number in nearby if not _trouble(host, number)), "PORT")
-        raise refuse("port_taken", port=port, other=other)
+        raise refuse("port_taken", port=port, other=_next_free(host, port) or "PORT")
     if trouble in {errno.EACCES, errno.EPERM}:
         raise refuse("port_forbidden", port=port)
     if trouble:
         raise refuse("host_wrong", host=host, why=os.strerror(trouble) if trouble > 0 else "?")
+
+
+def choose_port(host: str, port: int, *, may_move: bool) -> int:
+    """Return the port, or with `may_move` the next free one when it is taken."""
+    if may_move and _trouble(host, port) == errno.EADDRINUSE:
+        return _next_free(host, port) or port
+    return port
+
+
+def _next_free(host: str, port: int) -> int | None:
+    nearby = (*range(port + 1, 65536), *range(1024, port))
+    return next((number for number in nearby if not _trouble(host, number)), None)
 
 
 def _trouble(host: str, port: int) -> int:

@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from launch import ROOT, engine, folder, network, prepare, probes, procfile, redis_choice, settings
 from launch.output import Output, write
-from launch.ports import check_port, free_port, in_url, reachable
+from launch.ports import check_port, choose_port, free_port, in_url, reachable
 from launch.process import Program
 from launch.reach import HOSTS
 from launch.ready import Welcome
@@ -36,14 +37,23 @@ def run(options: argparse.Namespace, path: Path) -> int:
     """Serve until Ctrl-C or a signal; returns the exit status."""
     environment = _base_environment(options, path)
     chosen = settings.read(environment)
-    host, port = str(chosen["HOST"]), int(chosen["PORT"])
+    host, wanted = str(chosen["HOST"]), int(chosen["PORT"])
+    port = chosen["PORT"] = choose_port(host, wanted, may_move=not _is_expected(environment, path))
     environment |= {"HOST": host, "PORT": str(port)}
     with folder.Occupied(path, f"http://{in_url(reachable(host))}:{port}"):
         check_port(host, port)
+        if port != wanted:
+            write(say("port_moved", port=wanted, other=port) + "\n")
         with suppress(KeyboardInterrupt):  # Ctrl-C before the supervisor listens to it
             App(path, chosen, environment, Output(path / "logs"), browser=not options.no_browser).serve()
     write(say("stopped") + "\n")
     return 0
+
+
+def _is_expected(environment: Mapping[str, str], path: Path) -> bool:
+    """Return whether somebody has asked for the port, or a proxy looks for the app there."""
+    stored = folder.read_env(path / ".env")
+    return any(environment.get(name) or stored.get(name) for name in ("PORT", "PUBLIC_URL"))
 
 
 def _base_environment(options: argparse.Namespace, path: Path) -> dict[str, str]:

@@ -91,6 +91,10 @@ WORDS = {
         "Port {port} is in use by another program: start with --port {other}",
         "Порт {port} занят другой программой: запустите с --port {other}",
     ),
+    "port_moved": (
+        "Port {port} is in use by another program; this start takes {other}.",
+        "Порт {port} занят другой программой; на этот раз будет {other}.",
+    ),
     "port_forbidden": (
         "Port {port} is reserved for the administrator: choose one above 1023, e.g. --port 5000",
         "Порт {port} доступен только администратору: выберите больше 1023, например --port 5000",

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from launch.errors import StartError
-from launch.ports import check_port, free_port
+from launch.ports import check_port, choose_port, free_port
 
 
 def test_a_free_port_is_fine() -> None:
@@ -26,6 +26,16 @@ def test_a_port_in_use_is_one_line_with_one_that_is_free(host: str) -> None:
     assert "\n" not in line
     assert f"Port {port} is in use" in line
     check_port(host, int(line.split("--port ")[1]))
+
+
+def test_a_taken_port_that_nobody_asked_for_gives_way_to_the_next() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        other = choose_port("127.0.0.1", port, may_move=True)
+        assert other != port
+        check_port("127.0.0.1", other)
+        assert choose_port("127.0.0.1", port, may_move=False) == port
+    assert choose_port("127.0.0.1", port, may_move=True) == port
 
 
 def test_an_address_of_another_machine_is_one_line() -> None:
