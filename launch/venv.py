@@ -50,11 +50,11 @@ def prepare(sets: list[str]) -> None:
         lock.release()
 
 
-def enter(arguments: list[str]) -> None:
+def enter(arguments: list[str], *, script: str = "start.py") -> None:
     """Go on as the same command inside the environment; returns only if this is inside it already."""
     if Path(sys.prefix).resolve() == VENV.resolve():
         return
-    command = [str(PYTHON), str(ROOT / "start.py"), *arguments]
+    command = [str(PYTHON), str(ROOT / script), *arguments]
     if os.name == "nt":  # exec would hand the console back while the app still runs
         sys.exit(_wait_for(command))
     os.execv(PYTHON, command)

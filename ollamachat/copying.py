@@ -107,7 +107,7 @@ def _check_source() -> None:
         raise CopyError(_("There is no file %(path)s.") % {"path": name})
     executor = MigrationExecutor(connections[SOURCE])
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise CopyError(_("The source lacks migrations: run `python manage.py migrate` there first."))
+        raise CopyError(_("The source lacks migrations: run `python3 manage.py migrate` there first."))
 
 
 def _check_empty() -> None:

@@ -59,6 +59,12 @@ SECTIONS = (
         Name("HOST", "str", "127.0.0.1", "Address to listen on; 0.0.0.0 for the home network."),
         Name("PORT", "int", 5000, "Port to listen on.", low=1, high=65535),
         Name("PUBLIC_URL", "url", "", "The address people type; https turns on secure cookies and HSTS."),
+        Name(
+            "TRUSTED_PROXIES",
+            "list",
+            "",
+            "Addresses or networks of proxies on other machines, whose X-Forwarded-For counts.",
+        ),
         Name("ALLOWED_HOSTS", "list", "", "Host names besides localhost and this machine's own."),
         Name(
             "LAN_ADDRESSES", "list", "", "This machine's addresses on the home network; start.py finds them."

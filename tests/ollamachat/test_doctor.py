@@ -354,11 +354,16 @@ def test_secrets_that_others_can_read_are_told(settings: Any, tmp_path: Path) ->
     [
         ({}, set()),
         ({"DEBUG": True}, {"debug-on"}),
-        ({"DEBUG": True, "ON_LOOPBACK": False, "SECURE": True}, {"debug-on-network"}),
+        ({"DEBUG": True, "ON_LOOPBACK": False, "SECURE": True}, {"debug-on-network", "port-beside-proxy"}),
         ({"ON_LOOPBACK": False}, {"http-on-network"}),
         ({"PUBLIC_URL": "http://chat.home"}, {"http-on-network"}),
         ({"PUBLIC_URL": "https://chat.home", "SECURE": True}, set()),
-        ({"ON_LOOPBACK": False, "SECURE": True, "SIGNUP_POLICY": "open"}, {"signup-open"}),
+        ({"ON_LOOPBACK": False, "SECURE": True}, {"port-beside-proxy"}),
+        ({"ON_LOOPBACK": False, "SECURE": True, "TRUSTED_PROXIES": ["10.0.0.2"]}, set()),
+        (
+            {"PUBLIC_URL": "https://chat.home", "SECURE": True, "SIGNUP_POLICY": "open"},
+            {"signup-open"},
+        ),
     ],
 )
 def test_what_the_network_can_reach_is_told(changed: dict[str, Any], told: set[str]) -> None:
@@ -368,6 +373,7 @@ def test_what_the_network_can_reach_is_told(changed: dict[str, Any], told: set[s
         "SECURE": False,
         "PUBLIC_URL": "",
         "SIGNUP_POLICY": "invite",
+        "TRUSTED_PROXIES": [],
     }
     with override_settings(**{**usual, **changed}):
         assert troubles(safety.check_doors) == told

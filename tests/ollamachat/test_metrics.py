@@ -40,6 +40,7 @@ def test_events_and_state_are_told_in_prometheus_form(client: Client) -> None:
 
 def test_a_stranger_from_the_network_finds_nothing(client: Client) -> None:
     assert client.get("/metrics", REMOTE_ADDR="192.168.1.7").status_code == 404
+    assert client.get("/metrics", REMOTE_ADDR="").status_code == 404
     assert client.get("/metrics", headers={"X-Forwarded-For": "192.168.1.7"}).status_code == 404
 
 
