@@ -210,6 +210,23 @@ class Message(models.Model):
         return self.kind == self.Kind.SUMMARY and self.status == self.Status.COMPLETE and bool(self.content)
 
     @property
+    def as_it_stood(self) -> dict[str, Any]:
+        """Return the columns of a summary that was to be written anew and was not, {} for any other message.
+
+        Until the new words are whole, the row has the old ones.
+        """
+        if self.kind != self.Kind.SUMMARY or not self.content:
+            return {}
+        return {
+            "status": self.Status.COMPLETE,
+            "content": self.content,
+            "thinking": self.thinking,
+            "error_code": "",
+            "error_about": {},
+            "numbers": {**self.numbers, "kept": True},
+        }
+
+    @property
     def can_continue(self) -> bool:
         """Whether the model can go on where this answer ends."""
         if self.kind != self.Kind.ANSWER:

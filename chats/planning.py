@@ -73,7 +73,8 @@ def make_plan(message: Message) -> Plan:
     if not seen.chat_models():
         raise errors.NoModelError
     thread = read_thread(message.chat, upto=message)
-    return plan_for(message.chat, thread, seen=seen, name=message.model_name, continues=bool(message.content))
+    continues = message.kind == Message.Kind.ANSWER and bool(message.content)
+    return plan_for(message.chat, thread, seen=seen, name=message.model_name, continues=continues)
 
 
 def plan_for(

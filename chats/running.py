@@ -38,7 +38,8 @@ class Running:
 
     def __init__(self, message: Message, claim: str) -> None:
         self.message, self.message_id, self.claim = message, message.pk, claim
-        self.line = scribe().open("message", message.pk, text=message.content, thinking=message.thinking)
+        before = ("", "") if message.as_it_stood else (message.content, message.thinking)
+        self.line = scribe().open("message", message.pk, text=before[0], thinking=before[1])
         self.ends_as: Message.Status | None = None
         self._stream: Stream | None = None
         self._lock = threading.Lock()
@@ -66,9 +67,9 @@ class Running:
                     self._stream.hang_up()
 
     def save_progress(self) -> None:
-        """Save what has been said since the last time. Raises DatabaseError."""
+        """Save what has been said since the last time, of a summary nothing. Raises DatabaseError."""
         length = self.line.length
-        if length == self._saved:
+        if length == self._saved or self.message.kind == Message.Kind.SUMMARY:
             return
         saved = Message.objects.held_by(self.claim).update(
             content=self.line.text, thinking=self.line.thinking
@@ -93,6 +94,10 @@ class Running:
             "claim": None,
             **changes,
         }
+        if status != Message.Status.COMPLETE:
+            final |= self.message.as_it_stood
+        elif self.message.kind == Message.Kind.SUMMARY:
+            final["edited_at"] = None
         self._save_final(final)
         counters.count("answers", status.value)
         self.line.end(status=status.value, **({"code": code} if code else {}))

@@ -101,6 +101,8 @@ def explain(status: str, code: str, about: dict[str, Any]) -> str:
 def notices(numbers: dict[str, Any]) -> list[str]:
     """Return what should be known of a finished answer besides its text."""
     lines = []
+    if numbers.get("kept"):
+        lines.append(str(_("The new summary was not finished, so this is the one before.")))
     if left := numbers.get("left_out"):
         text = ngettext("%(n)d older message was not sent.", "%(n)d older messages were not sent.", left)
         lines.append(text % {"n": left})

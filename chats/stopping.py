@@ -27,7 +27,9 @@ def flag(message_id: int) -> str:
 def stop(message_id: int) -> None:
     """Stop the answer, wherever it is. Raises AppError unavailable when Redis is away."""
     unclaimed = Message.objects.filter(pk=message_id, status__in=Message.UNCLAIMED, claim=None)
-    stopped = unclaimed.update(status=Message.Status.STOPPED, live_in=None, finished_at=Now())
+    anew = unclaimed.filter(kind=Message.Kind.SUMMARY).first()
+    final = {"status": Message.Status.STOPPED, **(anew.as_it_stood if anew else {})}
+    stopped = unclaimed.update(**final, live_in=None, finished_at=Now())
     try:
         if stopped:
             arbiter.cancel("message", message_id)

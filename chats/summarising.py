@@ -83,9 +83,13 @@ def _insert(chat: Chat, last: Message, model_name: str) -> Message:
 
 
 def summarise_again(summary: Message) -> Message:
-    """Have a summary written anew, in the same place. Raises AppError (busy, draining)."""
+    """Have a summary written anew, in the same place. Raises AppError (busy, draining).
+
+    One that stands for the older part does so again if nothing comes of it.
+    """
     sending.admit(summary.chat.user)
-    sending.requeue(summary, content="", thinking="", numbers={}, edited_at=None)
+    nothing = {"content": "", "thinking": "", "numbers": {}, "edited_at": None}
+    sending.requeue(summary, **({} if summary.stands_for_the_older else nothing))
     return summary
 
 

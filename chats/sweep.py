@@ -47,20 +47,22 @@ def end_abandoned() -> None:
     """Interrupt answers without a heartbeat; their text is what the log told, if that is more."""
     before = timezone.now() - timedelta(seconds=settings.ANSWER_STALE)
     stale = Message.objects.filter(status=Message.Status.STREAMING, heartbeat_at__lt=before)
-    for message in stale.only("pk", "claim", "content", "thinking", "author_id", "chat_id"):
+    for message in stale:
         told = log.read_told("message", message.pk)
         ended = Message.objects.held_by(message.claim or "").filter(heartbeat_at__lt=before)
-        if ended.update(
-            status=Message.Status.INTERRUPTED,
-            content=max(message.content, told.text, key=len),
-            thinking=max(message.thinking, told.thinking, key=len),
-            html="",
-            error_code="worker_lost",
-            live_in=None,
-            claim=None,
-            heartbeat_at=None,
-            finished_at=timezone.now(),
-        ):
+        final = {
+            "status": Message.Status.INTERRUPTED,
+            "content": max(message.content, told.text, key=len),
+            "thinking": max(message.thinking, told.thinking, key=len),
+            "html": "",
+            "error_code": "worker_lost",
+            "live_in": None,
+            "claim": None,
+            "heartbeat_at": None,
+            "finished_at": timezone.now(),
+            **message.as_it_stood,
+        }
+        if ended.update(**final):
             logger.warning("answer %s was left behind by its worker and is interrupted", message.pk)
             log.write_end("message", message.pk, status=Message.Status.INTERRUPTED.value, code="worker_lost")
             managing.tell_ended(message, Message.Status.INTERRUPTED.value)

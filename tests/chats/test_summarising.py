@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 
 from accounts.errors import AppError
 from accounts.models import User
-from chats import editing, gauge, planning, summarising
+from chats import editing, gauge, planning, stopping, summarising, sweep
 from chats.models import Chat, Message
+from chats.pulse import pulse
+from chats.running import claim_answer
 from chats.threads import read_thread
 from gpu import monitor, snapshot
 from gpu.models import LanguageModel
@@ -132,6 +135,50 @@ def test_a_failed_summary_stands_for_nothing_and_can_be_tried_again(desk: Desk, 
     desk.work()
     summary.refresh_from_db()
     assert (summary.status, summary.content) == ("complete", "At last.")
+
+
+ENDS: dict[str, Script | None] = {
+    "fails": Script(fault=Fault.SERVER_ERROR),
+    "breaks off": Script(tokens=["They ", "told "], fault=Fault.RESET, after=1),
+    "is stopped in line": None,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_summary_stands_until_another_one_is_whole(
+    desk: Desk, long_chat: Chat, alice: User, client: Client, end: str
+) -> None:
+    summary = editing.edit_message(sum_up(desk, long_chat), content="Only the third fact matters.")
+    desk.ollama.default = ENDS[end] or desk.ollama.default
+    again = summarising.summarise_again(summary)
+    if ENDS[end] is None:
+        stopping.stop(again.pk)
+    desk.work()
+    summary.refresh_from_db()
+    assert (summary.content, summary.stands_for_the_older) == ("Only the third fact matters.", True)
+    assert summary.edited_at is not None
+    client.force_login(alice)
+    assert "this is the one before" in client.get(f"/chats/{long_chat.pk}/").text
+    desk.ollama.default = Script(tokens=["They told seven facts, again."])
+    summarising.summarise_again(summary)
+    desk.work()
+    summary.refresh_from_db()
+    assert (summary.content, summary.edited_at) == ("They told seven facts, again.", None)
+    assert summary.notices == []
+
+
+def test_a_summary_that_a_worker_left_behind_stands_as_before(desk: Desk, long_chat: Chat) -> None:
+    summary = sum_up(desk, long_chat, "Seven facts.")
+    summarising.summarise_again(summary)
+    running = claim_answer(summary.pk)
+    assert running is not None
+    running.line.add(text="They told a lot of facts, and")
+    running.save_progress()
+    Message.objects.filter(pk=summary.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    pulse().forget(running)
+    sweep.end_abandoned()
+    summary.refresh_from_db()
+    assert (summary.content, summary.stands_for_the_older) == ("Seven facts.", True)
 
 
 def test_a_second_summary_takes_up_the_first(desk: Desk, long_chat: Chat, alice: User) -> None:
