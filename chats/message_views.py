@@ -94,7 +94,9 @@ def delete(request: AuthenticatedRequest, chat_id: int, message_id: int) -> Http
     message = access.get_message(request.user, message_id, chat_id=chat_id)
     editing.delete_message(message)
     if not wants_json(request):
-        flashes.info(request, _("The message is deleted; it can be brought back for 30 days."))
+        flashes.info(
+            request, _("The message is deleted. For 30 days it can be brought back from the chat's settings.")
+        )
     return _done(request, message.chat)
 
 

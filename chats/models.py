@@ -116,6 +116,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
             chat__user_id=user.pk, chat__deleted_at=None, chat__kind=Chat.Kind.CHAT, deleted_at=None
         )
 
+    def deleted_in(self, chat: Chat) -> MessageQuerySet:
+        """Return a chat's messages that can still be brought back, the last deleted first."""
+        return self.filter(chat=chat).exclude(deleted_at=None).order_by("-deleted_at", "-pk")
+
     def held_by(self, claim: str) -> MessageQuerySet:
         """Return the answers that the worker's `claim` still holds."""
         return self.filter(claim=claim)

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.contrib import messages as flashes
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.db.models.functions import Substr
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -14,11 +16,13 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import AppError
 from accounts.http import AuthenticatedRequest, wants_json
 from chats import access, managing, options
-from chats.models import Chat, Preferences
+from chats.models import Chat, Message, Preferences
 from gpu import snapshot
 from gpu.choices import CHAT, model_for
 from gpu.labels import with_labels
 
+MOST_DELETED = 100  # messages that are shown
+WORDS = 160  # characters of each
 LEVELS = ("low", "medium", "high")
 STEPS = {"temperature": "0.05", "top_p": "0.01"}
 
@@ -94,8 +98,15 @@ def _context(
         "thinks": chat is None or (model is not None and model.thinks),
         "levels": levels if chat else LEVELS,
         "can_stop_thinking": not levels or chat is None,
+        "deleted": _deleted(chat) if chat else [],
         "numbers": [_number(name, values.get(name, ""), (wrong or {}).get(name)) for name in options.BOUNDS],
     }
+
+
+def _deleted(chat: Chat) -> QuerySet[Message]:
+    """Return the newest deleted messages of a chat, each with its first `words`."""
+    gone = Message.objects.deleted_in(chat).annotate(words=Substr("content", 1, WORDS))
+    return gone.only("chat_id", "kind", "role", "deleted_at")[:MOST_DELETED]
 
 
 def _number(name: str, value: Any, wrong: Any) -> dict[str, Any]:

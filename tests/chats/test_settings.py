@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import User
-from chats.models import Chat, Preferences
+from chats.models import Chat, Message, Preferences
 from gpu.snapshot import Known
 from tests.chats.conversation import MODEL, answered_chat, know_models
 
@@ -86,3 +89,33 @@ def test_a_usual_model_that_has_gone_gives_way(alice: User, client: Client) -> N
     assert client.get("/").context["model_name"] == MODEL
     client.post("/chats/settings/", {"model_name": "never-there:1b"})
     assert Preferences.objects.get(user=alice).model_name == ""
+
+
+def test_deleted_messages_are_in_the_chats_settings_and_come_back(alice: User, client: Client) -> None:
+    chat = answered_chat(alice, turns=2)
+    client.force_login(alice)
+    settings = f"/chats/{chat.pk}/settings/"
+    assert "Deleted messages" not in client.get(settings).text
+    gone = Message.objects.get(chat=chat, content="Question 1")
+    client.post(f"/chats/{chat.pk}/messages/{gone.pk}/delete/")
+    page = client.get(settings).text
+    assert "Question 1" in page
+    restore = f"/chats/{chat.pk}/messages/{gone.pk}/restore/"
+    assert f'formaction="{restore}"' in page
+    assert client.post(restore).headers["Location"] == chat.get_absolute_url()
+    assert "Question 1" in client.get(chat.get_absolute_url()).text
+    assert "Question 1" not in client.get(settings).text
+
+
+def test_many_deleted_messages_cost_no_more_queries(alice: User, client: Client) -> None:
+    chat = answered_chat(alice, turns=6)
+    client.force_login(alice)
+    counts = []
+    for count in (1, 6):
+        gone = Message.objects.filter(chat=chat, role="user").values_list("pk", flat=True)[:count]
+        Message.objects.filter(pk__in=list(gone)).update(deleted_at=timezone.now())
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(f"/chats/{chat.pk}/settings/").text
+        counts.append(len(queries))
+        assert page.count("formaction=") == count
+    assert counts[0] == counts[1]
