@@ -71,6 +71,17 @@ def test_a_deleted_message_comes_back(chat: Visit) -> None:
     expect(chat.page.locator(".bubble")).to_have_text("A question")
 
 
+def test_a_message_that_was_deleted_before_comes_back_from_the_settings(chat: Visit) -> None:
+    menu(chat, "Delete", of="user")
+    expect(chat.page.locator(".bubble")).to_have_count(0)
+    chat.page.reload()
+    chat.page.locator("a.icon-link[data-dialog]").click()
+    dialog = chat.page.locator(".page-dialog")
+    dialog.get_by_text("Deleted messages").click()
+    dialog.get_by_role("button", name="Bring back").click()
+    expect(chat.page.locator(".bubble")).to_have_text("A question")
+
+
 def test_another_model_answers_beside_the_first(chat: Visit) -> None:
     chat.app.ollama.default = Script(tokens=["From the other."])
     chat.page.locator(".picker > summary").click()
