@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -88,7 +89,7 @@ def summarise_again(summary: Message) -> Message:
     One that stands for the older part does so again if nothing comes of it.
     """
     sending.admit(summary.chat.user)
-    nothing = {"content": "", "thinking": "", "numbers": {}, "edited_at": None}
+    nothing: dict[str, Any] = {"content": "", "thinking": "", "numbers": {}, "edited_at": None}
     sending.requeue(summary, **({} if summary.stands_for_the_older else nothing))
     return summary
 

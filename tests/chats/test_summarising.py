@@ -162,9 +162,12 @@ def test_a_summary_stands_until_another_one_is_whole(
     desk.ollama.default = Script(tokens=["They told seven facts, again."])
     summarising.summarise_again(summary)
     desk.work()
-    summary.refresh_from_db()
-    assert (summary.content, summary.edited_at) == ("They told seven facts, again.", None)
-    assert summary.notices == []
+    written = Message.objects.get(pk=summary.pk)
+    assert (written.content, written.edited_at, written.notices) == (
+        "They told seven facts, again.",
+        None,
+        [],
+    )
 
 
 def test_a_summary_that_a_worker_left_behind_stands_as_before(desk: Desk, long_chat: Chat) -> None:
