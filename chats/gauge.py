@@ -14,6 +14,7 @@ from chats.models import Chat, Message
 from chats.planning import Plan
 from chats.threads import read_thread
 from gpu import monitor, snapshot
+from gpu.labels import with_labels
 from gpu.services.errors import ContextFullError
 
 ON_CPU = 0.02  # of a model; less is rounding
@@ -123,7 +124,7 @@ class Slow:
 def read_slow(name: str) -> Slow | None:
     """Return what is to be said of a model that is not wholly on the card, None when it is."""
     model = snapshot.read().find(name)
-    return slow_of(model, monitor.read()) if model else None
+    return slow_of(with_labels([model])[0], monitor.read()) if model else None
 
 
 def slow_of(model: snapshot.Known, card: monitor.Reading) -> Slow | None:
@@ -137,5 +138,5 @@ def slow_of(model: snapshot.Known, card: monitor.Reading) -> Slow | None:
     else:
         sentence = SMALLER if WHOLE * model.size <= total else TOO_SMALL
     share = round(100 * model.on_cpu / model.size_loaded)
-    about = {"model": model.name, "share": share, "gb": max(1, round(others / GIGA))}
+    about = {"model": model.shown_name, "share": share, "gb": max(1, round(others / GIGA))}
     return Slow(model.name, share, loud=sentence != TOO_SMALL, sentence=str(sentence) % about)

@@ -178,7 +178,8 @@ class Message(models.Model):
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
-    # Set by chats.threads and chats.attachments on what is shown; no columns.
+    # Set by chats.threads, chats.attachments and chats.pages on what is shown; no columns.
+    model_label: str = ""
     branch: Branch | None = None
     pictures: Sequence[Picture] = ()
 

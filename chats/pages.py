@@ -16,7 +16,7 @@ from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_messages, read_tree
 from gpu import snapshot, warming
-from gpu.labels import label_of, with_labels
+from gpu.labels import label_of, read_labels, with_labels
 from gpu.suggestions import card_memory_gb, suggest
 
 WINDOW = 80  # messages that a page begins with; earlier ones come as one scrolls
@@ -30,9 +30,11 @@ SERVICE_SENTENCES: dict[str, str | Promise] = {
 
 
 def shown(messages: list[Message]) -> list[Message]:
-    """Return the messages with their HTML ready."""
+    """Return the messages with their HTML ready, and their models named as people know them."""
+    labels = read_labels()
     for message in messages:
         message.html = render_message(message)
+        message.model_label = labels.get(message.model_name, message.model_name)
     attachments.show_pictures(messages)
     parts.attach([message for message in messages if message.role == Message.Role.ASSISTANT])
     return messages

@@ -5,12 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
+from gpu.labels import with_labels
 from gpu.snapshot import Snapshot
-
-
-def who_sees(seen: Snapshot) -> list[str]:
-    """Return the names of the models that answer in words and see pictures."""
-    return [model.name for model in seen.chat_models() if model.sees]
 
 
 def refuse_blind(seen: Snapshot, model_name: str) -> None:
@@ -18,8 +14,10 @@ def refuse_blind(seen: Snapshot, model_name: str) -> None:
     model = seen.find(model_name)
     if model is None or model.sees:
         return
-    if names := who_sees(seen):
+    blind, *known = with_labels([model, *seen.chat_models()])
+    if names := [other.shown_name for other in known if other.sees]:
         sentence = _("%(model)s can't see pictures. These can: %(models)s.")
-        raise AppError(sentence % {"model": model.name, "models": ", ".join(names)}, code=Code.INVALID)
+        about = {"model": blind.shown_name, "models": ", ".join(names)}
+        raise AppError(sentence % about, code=Code.INVALID)
     sentence = _("%(model)s can't see pictures, and no model that can is installed.")
-    raise AppError(sentence % {"model": model.name}, code=Code.INVALID)
+    raise AppError(sentence % {"model": blind.shown_name}, code=Code.INVALID)

@@ -9,9 +9,14 @@ from gpu.models import LanguageModel
 from gpu.snapshot import Known
 
 
+def read_labels() -> dict[str, str]:
+    """Return the names that admins have given, by the models' own; one query."""
+    return dict(LanguageModel.objects.exclude(label="").values_list("name", "label"))
+
+
 def with_labels(models: Iterable[Known]) -> list[Known]:
     """Return the models with the names that admins have given them; one query."""
-    labels = dict(LanguageModel.objects.exclude(label="").values_list("name", "label"))
+    labels = read_labels()
     return [replace(model, label=labels.get(model.name, "")) for model in models]
 
 

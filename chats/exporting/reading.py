@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from chats.luggage import Packing
 from chats.models import Chat, Message
 from chats.rendering import render_message
 from chats.threads import read_tree
+from gpu.labels import read_labels
 
 STYLES = ("tokens", "prose", "code", "export")
 BREAK = "<!-- messages -->"
@@ -34,8 +35,9 @@ def write_markdown(chat: Chat, packing: Packing = pack_away, *, folder: str = ""
     yield f"# {_one_line(str(chat))}\n"
     if chat.system_prompt:
         yield f"\n> {_quoted(chat.system_prompt)}\n"
+    labels = read_labels()
     for message, pictures in _shown(chat, packing):
-        yield f"\n## {_who(message)} · {_when(message)}\n\n"
+        yield f"\n## {_who(message, labels)} · {_when(message)}\n\n"
         if message.thinking:
             yield f"<details><summary>{_('Thoughts')}</summary>\n\n"
             yield f"{_escaped(message.thinking)}\n\n</details>\n\n"
@@ -50,9 +52,11 @@ def write_html(chat: Chat) -> Iterator[str]:
     context = {"chat": chat, "style": mark_safe(_style()), "now": timezone.now()}  # noqa: S308 - our own files
     before, after = render_to_string("chats/export.html", context).split(BREAK)
     yield before
+    labels = read_labels()
     for message, pictures in _shown(chat, pack_inside):
         message.html = render_message(message)
-        told = {"message": message, "pictures": pictures, "who": _who(message), "when": _when(message)}
+        who = _who(message, labels)
+        told = {"message": message, "pictures": pictures, "who": who, "when": _when(message)}
         yield render_to_string("chats/_exported.html", told)
     yield after
 
@@ -70,10 +74,12 @@ def _style() -> str:
     return "\n".join(Path(path).read_text(encoding="utf-8") for path in found if path)
 
 
-def _who(message: Message) -> str:
+def _who(message: Message, labels: Mapping[str, str]) -> str:
     if message.kind == Message.Kind.SUMMARY:
         return _("Summary of what stands above")
-    return message.model_name or _("Model") if message.is_answer else _("You")
+    if not message.is_answer:
+        return _("You")
+    return labels.get(message.model_name, message.model_name) or _("Model")
 
 
 def _when(message: Message) -> str:

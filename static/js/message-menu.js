@@ -59,7 +59,7 @@ export class MessageMenu {
     this.#show("copy", Boolean(this.#source));
     this.#show("copy-text", Boolean(this.#source));
     this.#show("again", answers && "again" in this.#message.dataset && Boolean(chosenModel()));
-    this.#again.textContent = this.#againWords.replace("{model}", chosenModel());
+    this.#again.textContent = this.#againWords.replace("{model}", chosenLabel());
     this.#menu.showPopover();
     putBeside(this.#menu, opener.getBoundingClientRect());
     this.#items[0]?.focus();
@@ -195,4 +195,8 @@ function kept(message) {
 
 function chosenModel() {
   return document.querySelector("model-picker input:checked")?.value ?? "";
+}
+
+function chosenLabel() {
+  return document.querySelector("model-picker input:checked")?.dataset.label ?? chosenModel();
 }

@@ -196,20 +196,21 @@ class PictureTray extends HTMLElement {
     this.attach.hidden = this.#draws;
     this.list.hidden = this.#draws || !this.count;
     const blind = !this.list.hidden && Boolean(chosen) && !("sees" in chosen.dataset);
-    if (blind) this.#explain(chosen.value);
+    if (blind) this.#explain(labelOf(chosen));
     this.notice.hidden = !blind;
   }
 
   #explain(model) {
     const inputs = document.querySelectorAll("model-picker input[name=model][data-sees]");
-    const seeing = [...inputs].map(({ value }) => value).slice(0, OFFERED);
+    const seeing = [...inputs].slice(0, OFFERED);
     const sentence = say(seeing.length ? "blind" : "blind_none", { model });
     const shown = this.notice.querySelector("[data-sentence]");
     if (shown.textContent !== sentence) shown.textContent = sentence;
     const offered = this.notice.querySelector(".blind-models");
-    const present = [...offered.children].map((button) => button.textContent);
+    const names = seeing.map(labelOf).join();
+    const present = [...offered.children].map((button) => button.textContent).join();
     // The same buttons stay: one of them may have the focus.
-    if (present.join() !== seeing.join()) offered.replaceChildren(...seeing.map(offer));
+    if (present !== names) offered.replaceChildren(...seeing.map(offer));
     this.#offerDownload(!seeing.length);
     this.notice.querySelector("[data-as-source]").hidden = !this.tool || Boolean(this.tool.querySelector(".picture-missing"));
   }
@@ -248,9 +249,14 @@ function stored(name) {
   }
 }
 
+function labelOf(input) {
+  return input.dataset.label ?? input.value;
+}
+
 /** Returns a button that chooses a model in the picker. */
-function offer(model) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: "button small", textContent: model });
+function offer(input) {
+  const made = Object.assign(document.createElement("button"), { type: "button", className: "button small", textContent: labelOf(input) });
+  const model = input.value;
   made.addEventListener("click", () => {
     const found = [...document.querySelectorAll("model-picker input[name=model]")].find(({ value }) => value === model);
     if (!found) return;

@@ -19,7 +19,7 @@ class StateLine extends HTMLElement {
     const dot = document.createElement("span");
     dot.className = "state-dot";
     this.replaceChildren(dot, this.#words, this.#seconds);
-    this.show(this.dataset.code, { model: this.dataset.model });
+    this.show(this.dataset.code);
     this.#timer = setInterval(() => this.#count(), 1000);
   }
 
@@ -37,7 +37,7 @@ class StateLine extends HTMLElement {
     const age = Date.now() - since;
     this.#since = age >= 0 && age < LONGEST ? since : Date.now();
     this.dataset.code = code;
-    const sentence = describe(code, about);
+    const sentence = describe(code, { ...about, model: this.dataset.model }); // as people know it
     if (this.#words.textContent !== sentence) this.#words.textContent = sentence;
     this.#count();
   }

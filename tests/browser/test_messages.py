@@ -91,6 +91,23 @@ def test_another_model_answers_beside_the_first(chat: Visit) -> None:
     expect(chat.page.locator(".assistant .branches")).to_contain_text("2/2")
 
 
+def test_models_have_the_names_that_an_admin_gave_them(chat: Visit) -> None:
+    chat.app.manage("shell", "-c", NAMED.format(name="smollm2-tools:135m", label="The handy one"))
+    try:
+        chat.page.reload()
+        chat.page.locator(".picker > summary").click()
+        chat.page.get_by_text("The handy one").click()
+        menu(chat, "Another answer by The handy one")
+        expect(chat.answer.locator(".who")).to_contain_text("The handy one")
+        chat.wait_for_end()
+        expect(chat.answer.locator(".who")).to_contain_text("The handy one")
+    finally:
+        chat.app.manage("shell", "-c", "from gpu.models import LanguageModel as M; M.objects.all().delete()")
+
+
+NAMED = "from gpu.models import LanguageModel as M; M.objects.create(name='{name}', label='{label}')"
+
+
 def test_a_fork_is_a_chat_of_its_own(chat: Visit) -> None:
     first = chat.path
     menu(chat, "New chat from here")

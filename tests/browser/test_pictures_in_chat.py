@@ -251,6 +251,22 @@ def test_words_and_pictures_stay_over_a_reload_until_they_are_sent(seen: App, de
     expect(desk.page.locator(".tray li")).to_have_count(0)
 
 
+def test_who_can_see_is_told_by_the_names_that_people_know(seen: App, desk: Visit) -> None:
+    named = "from gpu.models import LanguageModel as M; M.objects.create(name='{}', label='The painter')"
+    seen.manage("shell", "-c", named.format(SEEING))
+    try:
+        desk.open()
+        bring(desk, "paste", picture())
+        expect(blind(desk)).to_contain_text(f"{BLIND} can't see pictures. These can:")
+        blind(desk).get_by_role("button", name="The painter").click()
+        expect(blind(desk)).to_be_hidden()
+        expect(desk.page.locator(".picker-name")).to_have_text("The painter")
+        tray(desk).get_by_role("button").click()
+        expect(tray(desk)).to_have_count(0)
+    finally:
+        seen.manage("shell", "-c", "from gpu.models import LanguageModel as M; M.objects.all().delete()")
+
+
 def test_nothing_is_sent_to_a_model_that_cannot_see_and_nothing_is_lost(seen: App, desk: Visit) -> None:
     bring(desk, "paste", picture())
     expect(blind(desk)).to_be_visible()

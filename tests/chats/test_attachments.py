@@ -171,6 +171,11 @@ def test_pictures_are_refused_before_a_model_that_cannot_see_and_nothing_is_kept
     assert str(refused.value) == f"{BLIND} These can: {SEEING}."
     assert not Chat.objects.exists()
 
+    LanguageModel.objects.create(name=SEEING, label="The painter")
+    with pytest.raises(AppError) as refused:
+        ask(alice, pictures=[source.pk])
+    assert str(refused.value) == f"{BLIND} These can: The painter."
+
     know_models(Known(MODEL, 1))
     with pytest.raises(AppError) as refused:
         ask(alice, pictures=[source.pk], model_name="")

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from chats import managing, sending
 from chats.models import Chat, Message
+from gpu.models import LanguageModel
 from tests.chats.conversation import answered_chat, know_models
 from tests.conftest import signed_in
 
@@ -65,6 +66,16 @@ def test_markdown_tells_the_chat_as_it_stands(chat: Chat, alice_client: Client) 
     assert "1. [Небо (1)](<https://example.org/sky>)" in text
     assert "secret" not in text
     assert "alert(4)" not in text
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_who_reads_it_finds_models_by_the_names_that_people_know(
+    chat: Chat, alice_client: Client, form: str
+) -> None:
+    LanguageModel.objects.create(name="m:1", label="The quick one")
+    text = export(alice_client, chat, form)
+    assert "The quick one" in text
+    assert "m:1" not in text
 
 
 def test_html_is_whole_in_one_file_and_runs_and_loads_nothing(chat: Chat, alice_client: Client) -> None:

@@ -18,7 +18,7 @@ from chats.running import claim_answer
 from chats.threads import read_thread
 from gpu import monitor, snapshot
 from gpu.models import LanguageModel
-from tests.chats.conversation import MODEL
+from tests.chats.conversation import MODEL, know_models
 from tests.chats.desk import Desk
 from tests.standins.ollama_script import Fault, Script
 
@@ -239,6 +239,14 @@ def test_a_model_on_the_cpu_is_told_with_the_true_reason_and_the_way_out(
     assert words in (told.sentence if told else "")
     assert bool(told) == bool(words)
     assert told is None or told.loud == ("larger" not in words)
+
+
+def test_a_slow_model_is_named_as_people_know_it(alice: User) -> None:
+    LanguageModel.objects.create(name=MODEL, label="The quick one")
+    know_models(snapshot.Known(MODEL, 20 * GIB, loaded=True, size_loaded=22 * GIB, size_vram=12 * GIB))
+    slow = gauge.read_slow(MODEL)
+    assert slow is not None
+    assert slow.sentence.startswith("The quick one is larger")
 
 
 def test_the_page_tells_the_gauge_and_takes_the_wish(

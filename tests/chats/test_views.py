@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from chats.models import Chat, Message
+from gpu.models import LanguageModel
 from gpu.snapshot import DOWN, NO_MODELS, Known
 from tests.chats.conversation import MODEL, answered_chat, ask, finish, know_models, leaf
 
@@ -227,6 +228,14 @@ def test_a_message_is_shown_as_it_is_now(alice: User, alice_client: Client) -> N
     assert "<strong>Blue</strong>" in shown
     assert "interrupted by a restart" in shown
     assert "data-running" not in shown
+
+
+def test_an_answer_is_by_the_model_as_people_know_it(alice: User, alice_client: Client, chat: Chat) -> None:
+    LanguageModel.objects.create(name=MODEL, label="The quick one")
+    for path in (f"/chats/{chat.pk}/", f"/chats/{chat.pk}/messages/{leaf(chat).pk}/"):
+        assert "The quick one" in alice_client.get(path).text.split('class="who"')[1].split("</h2>")[0]
+    ask(alice, chat=chat)
+    assert 'data-model="The quick one"' in alice_client.get(f"/chats/{chat.pk}/thread/").text
 
 
 def test_a_script_is_told_what_its_message_made(alice_client: Client) -> None:
