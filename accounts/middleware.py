@@ -1,14 +1,19 @@
-"""The language of a request, and the one way an error reaches a person."""
+"""The language and the time zone of a request, and the one way an error reaches a person."""
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
 from accounts import error_pages
+
+ZONE_COOKIE = "zone"  # js/theme.js sets it
+LONGEST_ZONE = 64  # characters of a zone's name
 
 
 class LanguageMiddleware(MiddlewareMixin):
@@ -29,6 +34,24 @@ def _language_of(request: HttpRequest) -> str:
         if chosen in dict(settings.LANGUAGES):
             return chosen
     return translation.get_language_from_request(request)
+
+
+class ZoneMiddleware(MiddlewareMixin):
+    """Tells times by the browser's clock; to programs, which send no cookie with the API, in UTC."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        zone = None if request.path.startswith("/api/") else _zone_of(request)
+        timezone.activate(zone) if zone else timezone.deactivate()
+
+
+def _zone_of(request: HttpRequest) -> ZoneInfo | None:
+    name = request.COOKIES.get(ZONE_COOKIE, "")
+    if not 0 < len(name) <= LONGEST_ZONE:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # no such zone, no name of one, a folder of them
+        return None
 
 
 class ErrorPageMiddleware(MiddlewareMixin):

@@ -1,6 +1,7 @@
 // Loaded before anything is painted: the theme and the "details" switch. They are the person's, kept by
 // the server, and this browser's, so that they change at once and hold at the door: what the server has
-// counts when it is not what this browser last heard of it, for then it was changed elsewhere.
+// counts when it is not what this browser last heard of it, for then it was changed elsewhere. And the server
+// is told this browser's time zone, in which it writes times from the next page on.
 (() => {
   const root = document.documentElement;
   const kept = { theme: root.dataset.keptTheme, details: root.dataset.keptDetails };
@@ -30,6 +31,9 @@
     const colour = document.querySelector('meta[name="theme-color"]');
     colour?.setAttribute("content", theme === "dark" ? "#161615" : "#fbfbfa");
   };
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  if (timeZone) document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax${secure}`;
   root.classList.add("js");
   adopt("theme");
   adopt("details");

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import Visiting
 from tests.browser.visits import Visit
+from tests.processes import App, Person
 from tests.standins.ollama_script import Script
 
 ANSWER = "Да, **это так**.\n\n```python\nprint('ёж')\n```\n\n<img src=x onerror=alert(1)>"
@@ -64,3 +66,20 @@ def test_everything_leaves_as_one_zip(phone: Visit) -> None:
     assert download.value.suggested_filename.startswith("chats-")
     assert Path(download.value.path()).read_bytes().startswith(b"PK")
     assert not phone.scrolls_sideways()
+
+
+def test_times_in_text_are_those_of_the_browsers_zone(visiting: Visiting, alice: Person, app: App) -> None:
+    app.ollama.default = Script(tokens=["ok"])
+    visit = visiting(alice, timezone_id="Asia/Kathmandu")
+    path = visit.begin("What time is it?")
+    visit.wait_for_end()
+    app.manage("shell", "-c", AT_HALF_PAST.format(chat=path.strip("/").split("/")[-1]))
+    exported = visit.page.request.get(f"{visit.url}{path}export/?format=md").text()
+    assert "2:15 a.m." in exported
+
+
+AT_HALF_PAST = """
+from datetime import datetime, UTC
+from chats.models import Message
+Message.objects.filter(chat={chat}).update(created_at=datetime(2026, 3, 1, 20, 30, tzinfo=UTC))
+"""

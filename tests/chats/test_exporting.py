@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -66,6 +67,15 @@ def test_markdown_tells_the_chat_as_it_stands(chat: Chat, alice_client: Client) 
     assert "1. [Небо (1)](<https://example.org/sky>)" in text
     assert "secret" not in text
     assert "alert(4)" not in text
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_times_are_those_of_the_readers_zone(chat: Chat, alice_client: Client, form: str) -> None:
+    chat.messages.update(created_at=datetime(2026, 3, 1, 20, 30, tzinfo=UTC))
+    assert "8:30 p.m." in export(alice_client, chat, form)
+    alice_client.cookies["zone"] = "Asia/Kathmandu"
+    assert "March 2, 2026, 2:15 a.m." in export(alice_client, chat, form)
+    timezone.deactivate()
 
 
 @pytest.mark.parametrize("form", ["md", "html"])
