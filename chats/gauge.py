@@ -32,6 +32,7 @@ SMALLER = _(
 TOO_SMALL = _(
     "%(model)s is larger than the card: %(share)d %% of it runs on the CPU. That works, only slower."
 )
+NO_CARD = _("%(model)s runs on the CPU: Ollama finds no card it can use. That works, only slower.")
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,12 @@ class Slow:
 
 
 def read_slow(name: str) -> Slow | None:
-    """Return what is to be said of a model that is not wholly on the card, None when it is."""
-    model = snapshot.read().find(name)
+    """Return what is to be said of a model that is not wholly on the card, None when it is.
+
+    The built-in toy model has no card and needs none.
+    """
+    seen = snapshot.read()
+    model = None if seen.is_engine else seen.find(name)
     return slow_of(with_labels([model])[0], monitor.read()) if model else None
 
 
@@ -133,10 +138,12 @@ def slow_of(model: snapshot.Known, card: monitor.Reading) -> Slow | None:
         return None
     others = card.foreign + card.comfyui
     total = card.total or model.size_vram  # at least so much
-    if others >= model.on_cpu or total - others < WHOLE * model.size <= total:
+    if not total and not others:
+        sentence = NO_CARD
+    elif others >= model.on_cpu or total - others < WHOLE * model.size <= total:
         sentence = HELD
     else:
         sentence = SMALLER if WHOLE * model.size <= total else TOO_SMALL
     share = round(100 * model.on_cpu / model.size_loaded)
     about = {"model": model.shown_name, "share": share, "gb": max(1, round(others / GIGA))}
-    return Slow(model.name, share, loud=sentence != TOO_SMALL, sentence=str(sentence) % about)
+    return Slow(model.name, share, loud=sentence in (HELD, SMALLER), sentence=str(sentence) % about)

@@ -47,9 +47,14 @@ def leaf(chat: Chat) -> Message:
     return Message.objects.get(pk=Chat.objects.values_list("leaf_id").get(pk=chat.pk)[0] or 0)
 
 
-def know_models(*models: Known, state: str = READY, url: str = "http://ollama.example:11434") -> None:
+def know_models(
+    *models: Known,
+    state: str = READY,
+    url: str = "http://ollama.example:11434",
+    kind: str = "configured",
+) -> None:
     """Keep a look at Ollama, as `upkeep` would."""
-    seen = Snapshot(state, "configured", url, "0.32.15", models=models or (Known(MODEL, 98_362_745),))
+    seen = Snapshot(state, kind, url, "0.32.15", models=models or (Known(MODEL, 98_362_745),))
     client().set(key("snapshot"), json.dumps(asdict(seen)))
 
 

@@ -222,6 +222,8 @@ CARD = 12
         (20, 22, 10, 3, 0, CARD, "larger than the card"),
         (5, 21, 9, 0, 0, 0, "With a smaller one"),  # nobody reads the card: it holds 12 GB of the model
         (20, 22, 10, 0, 0, 0, "larger than the card"),
+        (5, 6, 6, 0, 0, 0, "finds no card"),
+        (5, 6, 6, 0, 17, 0, "something else holds about 17 GB"),
     ],
 )
 def test_a_model_on_the_cpu_is_told_with_the_true_reason_and_the_way_out(
@@ -238,7 +240,15 @@ def test_a_model_on_the_cpu_is_told_with_the_true_reason_and_the_way_out(
     told = gauge.slow_of(known, card)
     assert words in (told.sentence if told else "")
     assert bool(told) == bool(words)
-    assert told is None or told.loud == ("larger" not in words)
+    assert told is None or told.loud == ("larger" not in words and "no card" not in words)
+
+
+def test_nothing_is_said_of_the_toy_model_on_the_cpu(alice: User) -> None:
+    toy = snapshot.Known(MODEL, GIB, loaded=True, size_loaded=GIB)
+    know_models(toy, kind="engine")
+    assert gauge.read_slow(MODEL) is None
+    know_models(toy)
+    assert gauge.read_slow(MODEL)
 
 
 def test_a_slow_model_is_named_as_people_know_it(alice: User) -> None:
