@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from chats import attachments, calls, context, summarising, titles
 from chats.models import Chat, Message
@@ -141,13 +142,14 @@ def _look_up(running: Running, plan: Plan) -> Plan:
     if not mode or running.message.kind != Message.Kind.ANSWER or plan.continues:
         return plan
     running.line.tell("status", status="searching")
-    found = searching.search_for(
-        plan,
-        user_id=running.message.author_id,
-        mode=mode,
-        complete=lambda ask, _timeout: _complete(running, plan, ask),
-        wanted=lambda: running.ends_as is None,
-    )
+    with timezone.override(running.message.search.get("zone", "UTC")):
+        found = searching.search_for(
+            plan,
+            user_id=running.message.author_id,
+            mode=mode,
+            complete=lambda ask, _timeout: _complete(running, plan, ask),
+            wanted=lambda: running.ends_as is None,
+        )
     _keep_search(running, found.queries, found.notice, found.sources)
     return replace(plan, found=found.system)
 

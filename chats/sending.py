@@ -162,7 +162,7 @@ def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
         status=Message.Status.QUEUED,
         model_name=model_name,
         live_in=chat,
-        search={"mode": wish.search} if wish.search else {},
+        search=_search_wish(wish),
         sent_at=now,
     )
     chat.leaf, chat.model_name, chat.updated_at = answer, model_name, now
@@ -174,6 +174,11 @@ def ask(chat: Chat, message: Message, *, author: Any, wish: Wish) -> Message:
     chat.save(update_fields=["leaf", "model_name", "updated_at", "title", "draft", "unread"])
     queue(answer)
     return answer
+
+
+def _search_wish(wish: Wish) -> dict[str, str]:
+    """Return the wish for a search, and whose clock says what day it is."""
+    return {"mode": wish.search, "zone": timezone.get_current_timezone_name()} if wish.search else {}
 
 
 def queue(answer: Message) -> None:

@@ -74,6 +74,17 @@ def test_later_questions_are_understood_from_the_conversation(
     assert (asked["think"], asked["options"]["num_ctx"]) == (False, 8192)
 
 
+@pytest.mark.usefixtures("web")
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])  # it is never one day in both
+def test_the_day_of_a_search_is_that_of_whoever_asks(desk: Desk, alice: User, zone: str) -> None:
+    with timezone.override(zone):
+        sent = sending.send_message(None, author=alice, content="News?", model_name=MODEL, search="on")
+        today = timezone.localdate().isoformat()
+    desk.work()
+    assert Message.objects.get(pk=sent.answer.pk).status == "complete"
+    assert f"Web search results of {today}" in desk.sent()[0][1]
+
+
 @pytest.mark.parametrize(("mode", "searched"), [("on", ["And how far is it?"]), ("auto", [])])
 def test_without_queries_only_who_asked_for_a_search_gets_one(
     desk: Desk, web: ScriptedTavily, alice: User, mode: str, searched: list[str]
