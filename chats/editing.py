@@ -93,11 +93,17 @@ def choose_branch(message: Message) -> Chat:
     return chat
 
 
-def show_message(message: Message) -> Chat:
-    """Return the message's chat, standing on a branch that holds it."""
+def stand_with(message: Message) -> Chat:
+    """Return the message's chat, standing on a branch that holds it: who acts there goes on there."""
     chat = message.chat
     on_it = message.pk in read_tree(chat).way(chat.leaf_id)
     return chat if on_it else choose_branch(message)
+
+
+def stand_as_seen(chat: Chat, message_id: int | None) -> Chat:
+    """Return the chat on the branch that its person sees, as a message there tells, if there is one."""
+    seen = chat.messages.filter(pk=message_id, deleted_at=None).first() if message_id else None
+    return stand_with(seen) if seen else chat
 
 
 def delete_message(message: Message) -> None:

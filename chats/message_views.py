@@ -21,9 +21,8 @@ from chats.models import Chat
 def thread(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
     """Return the messages from `from` on, or those before `before`, or the newest."""
     chat = access.get_chat(request.user, chat_id)
-    window = pages.window(
-        chat, start=read_id(request.GET.get("from")), before=read_id(request.GET.get("before"))
-    )
+    before = read_id(request.GET.get("before"))
+    window = pages.window(chat, start=read_id(request.GET.get("from")), before=before, held=before)
     return render(request, "chats/_thread.html", {"chat": chat, **window})
 
 
@@ -60,6 +59,7 @@ def edit(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpRe
         can_resend = not message.is_answer and not editing.is_wish_for_picture(message)
         context = {"message": message, "chat": message.chat, "can_resend": can_resend}
         return render(request, "chats/edit.html", context)
+    editing.stand_with(message)
     editing.edit_message(message, content=request.POST.get("content", ""))
     return _done(request, message.chat)
 
@@ -92,6 +92,7 @@ def branch(request: AuthenticatedRequest, chat_id: int, message_id: int) -> Http
 def delete(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
     """Take a message out of the thread."""
     message = access.get_message(request.user, message_id, chat_id=chat_id)
+    editing.stand_with(message)
     editing.delete_message(message)
     if not wants_json(request):
         flashes.info(

@@ -46,18 +46,25 @@ def one(message: Message) -> Message:
     return shown([message])[0]
 
 
-def window(chat: Chat, *, start: int | None = None, before: int | None = None) -> dict[str, Any]:
+def window(
+    chat: Chat, *, start: int | None = None, before: int | None = None, held: int | None = None
+) -> dict[str, Any]:
     """Return `thread`, a run of the chat's messages; `earlier` is where the run before it begins, 0: nowhere.
 
     From `start` on, or the run before `before`; else, and when they are not on this branch, the newest.
+    The branch is one that holds the message `held`; `seen` is that one when the chat stands on another.
     """
     tree = read_tree(chat)
     way = tree.way(chat.leaf_id)
+    elsewhere = held is not None and held not in way
+    if held and elsewhere:
+        way = tree.way(tree.newest_leaf(held)) or way
     end = way.index(before) if before in way else len(way)
     first = way.index(start) if start in way else max(0, end - WINDOW)
     return {
         "thread": shown(read_messages(chat, tree, way[first:end])),
         "earlier": way[max(0, first - WINDOW)] if first else 0,
+        "seen": held if elsewhere else None,
     }
 
 
@@ -87,7 +94,7 @@ def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> di
     return {
         "listed": listing.sidebar(user),
         "chat": chat,
-        **(window(chat, start=start) if chat else {"thread": []}),
+        **(window(chat, start=start, held=start) if chat else {"thread": []}),
         "models": models,
         "model_name": chosen,
         "model_label": label_of(chosen, models),

@@ -23,10 +23,10 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 @require_GET
 @login_required
 def chat(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
-    """Show a conversation as it stands; with `m` the branch that holds that message."""
+    """Show a conversation as it stands; with `m` a branch that holds that message, for this once."""
     found = access.get_chat(request.user, chat_id)
     if wanted := read_id(request.GET.get("m")):
-        found = editing.show_message(access.get_message(request.user, wanted, chat_id=chat_id))
+        access.get_message(request.user, wanted, chat_id=chat_id)
     return render(request, "chats/page.html", pages.page(request.user, found, start=wanted))
 
 
@@ -50,6 +50,7 @@ def send_new(request: AuthenticatedRequest) -> HttpResponse:
 def send(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
     """Send a message in a conversation."""
     found = access.get_chat(request.user, chat_id)
+    found = editing.stand_as_seen(found, read_id(request.POST.get("seen")))
     return _sent(request, sending.send_message(found, author=request.user, **read_send(request.POST)))
 
 
@@ -69,6 +70,7 @@ def again(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpR
 def go_on(request: AuthenticatedRequest, chat_id: int, message_id: int) -> HttpResponse:
     """Have the model go on where its answer ends."""
     answer = access.get_answer(request.user, message_id, chat_id=chat_id)
+    editing.stand_with(answer)
     return _answer(request, sending.continue_answer(answer))
 
 

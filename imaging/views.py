@@ -18,7 +18,7 @@ from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest, wants_json
 from accounts.models import ApiKey
 from chats import access as chats_access
-from chats import pages
+from chats import editing, pages
 from chats.forms import read_id, read_send
 from imaging import access, ordering, storage
 from imaging.models import GeneratedImage, ImageJob, SourcePicture
@@ -33,6 +33,8 @@ def order(request: AuthenticatedRequest) -> HttpResponse:
     sent = read_send(request.POST)
     chat_id = read_id(request.POST.get("chat"))
     chat = None if chat_id is None else chats_access.get_chat(request.user, chat_id)
+    if chat:
+        chat = editing.stand_as_seen(chat, read_id(request.POST.get("seen")))
     source = _source(request)
     width, height = (None, None) if source else _size(request.POST)
     job = ordering.order_picture(

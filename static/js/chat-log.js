@@ -92,6 +92,7 @@ class ChatLog extends HTMLElement {
     try {
       const page = await getPage(`${this.dataset.threadUrl}?from=${first}`);
       this.#arrange([...page.querySelectorAll("chat-message")], first);
+      this.turns.querySelector('[name="seen"]')?.remove(); // from now on, this is the branch on which the chat stands
       if (!from || page.querySelector("chat-message")?.dataset.id !== from) this.#showEarlier(page);
     } catch (error) {
       flash(error.message);

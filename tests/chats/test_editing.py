@@ -200,11 +200,64 @@ def test_the_thread_comes_in_pieces_and_whole(alice: User, client: Client, setti
     assert whole.count("<chat-message") == 180
 
 
-def test_a_link_to_a_message_opens_the_branch_that_holds_it(alice: User, client: Client) -> None:
-    chat = answered_chat(alice)
-    old = first(chat, "assistant")
-    finish(editing.resend_message(first(chat), content="Other").answer)
+@pytest.fixture
+def branched(alice: User) -> Chat:
+    """A chat whose second question was sent again: it stands on the newer branch."""
+    chat = answered_chat(alice, turns=2)
+    finish(editing.resend_message(question(chat), content="Other words").answer, "Other sky.")
+    return Chat.objects.get(pk=chat.pk)
+
+
+def question(chat: Chat) -> Message:
+    return Message.objects.get(chat=chat, content="Question 1")
+
+
+def test_a_link_to_a_message_shows_its_branch_and_the_chat_stands_where_it_stood(
+    branched: Chat, alice: User, client: Client
+) -> None:
     client.force_login(alice)
-    page = client.get(f"/chats/{chat.pk}/?m={old.pk}").content.decode()
+    old = question(branched)
+    page = client.get(f"/chats/{branched.pk}/?m={old.pk}").text
     assert f'id="m{old.pk}"' in page
-    assert client.get(f"/chats/{chat.pk}/?m=999999").status_code == 404
+    assert "Other sky." not in page
+    assert f'name="seen" value="{old.pk}" form="composer"' in page
+    assert texts(branched) == ["Question 0", "The sky.", "Other words", "Other sky."]
+    assert 'name="seen"' not in client.get(f"/chats/{branched.pk}/").text
+    assert client.get(f"/chats/{branched.pk}/?m=999999").status_code == 404
+
+
+def test_a_message_goes_on_where_its_writer_was(branched: Chat, alice: User, client: Client) -> None:
+    client.force_login(alice)
+    client.post(f"/chats/{branched.pk}/send/", {"content": "And?", "seen": question(branched).pk})
+    assert texts(branched) == ["Question 0", "The sky.", "Question 1", "The sky.", "And?", ""]
+
+
+@pytest.mark.parametrize("seen", ["999999", "x", ""])
+def test_a_message_that_is_not_there_leads_nowhere(
+    branched: Chat, alice: User, client: Client, seen: str
+) -> None:
+    client.force_login(alice)
+    client.post(f"/chats/{branched.pk}/send/", {"content": "And?", "seen": seen})
+    assert texts(branched)[-3:] == ["Other sky.", "And?", ""]
+
+
+@pytest.mark.parametrize(
+    ("act", "left"), [("edit", ["Question 0", "The sky.", "New", "The sky."]),
+                      ("delete", ["Question 0", "The sky.", "The sky."])],
+)  # fmt: skip
+def test_who_changes_a_message_goes_on_with_its_branch(
+    branched: Chat, alice: User, client: Client, act: str, left: list[str]
+) -> None:
+    client.force_login(alice)
+    client.post(f"/chats/{branched.pk}/messages/{question(branched).pk}/{act}/", {"content": "New"})
+    assert texts(branched) == left
+
+
+def test_what_stands_before_a_message_is_of_its_own_branch(
+    branched: Chat, alice: User, client: Client
+) -> None:
+    client.force_login(alice)
+    last = Message.objects.get(parent=question(branched))
+    page = client.get(f"/chats/{branched.pk}/thread/?before={last.pk}").text
+    assert "Question 1" in page
+    assert "Other" not in page
