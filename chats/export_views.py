@@ -18,7 +18,7 @@ from accounts.http import AuthenticatedRequest
 from chats import access, importing, pages
 from chats.exporting.archive import file_name, write_zip
 from chats.exporting.document import write_json
-from chats.exporting.reading import write_html, write_markdown
+from chats.exporting.reading import write_book, write_html, write_markdown
 from chats.models import Chat, ChatQuerySet
 
 FORMATS = {
@@ -48,14 +48,24 @@ def export_page(request: AuthenticatedRequest) -> HttpResponseBase:
 @require_GET
 @login_required
 def export_all(request: AuthenticatedRequest) -> HttpResponseBase:
-    """Answer all of the person's chats as one zip."""
-    return send_zip(request, Chat.objects.visible_to(request.user).order_by("pk"))
+    """Answer all of the person's chats as one zip, with `format=html` as one page."""
+    mine = Chat.objects.visible_to(request.user).order_by("pk")
+    return send_book(request, mine) if request.GET.get("format") == "html" else send_zip(request, mine)
 
 
 def send_zip(request: HttpRequest, chats: ChatQuerySet) -> HttpResponseBase:
     """Return chats as one zip."""
-    name = f"chats-{timezone.localdate().isoformat()}.zip"
-    return send_file(request, write_zip(chats.iterator(chunk_size=100)), "application/zip", name)
+    return send_file(request, write_zip(chats.iterator(chunk_size=100)), "application/zip", _today("zip"))
+
+
+def send_book(request: HttpRequest, chats: ChatQuerySet) -> HttpResponseBase:
+    """Return chats as one page to be read."""
+    pieces = (piece.encode("utf-8", "replace") for piece in write_book(chats))
+    return send_file(request, pieces, FORMATS["html"][0], _today("html"))
+
+
+def _today(ending: str) -> str:
+    return f"chats-{timezone.localdate().isoformat()}.{ending}"
 
 
 def send_chat(request: HttpRequest, chat: Chat, form: str) -> HttpResponseBase:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, DateField, Func, Sum
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,8 @@ from django.views.decorators.http import require_safe
 from accounts import limits
 from accounts.models import Usage, User
 from chats.models import Message
+from chats.websearch import searching
+from chats.websearch.provider import is_set_up
 from imaging.models import GeneratedImage, SourcePicture, StoredFile
 
 DAYS = 30
@@ -63,6 +66,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "people": people(since),
         "failures": _failures(since),
         "waiting": User.objects.filter(is_active=False, waits_since__isnull=False).count(),
+        "searches": searching.count_this_month() if is_set_up() else None,
+        "most_searches": settings.TAVILY_MONTHLY_LIMIT,
         "storage_mb": (StoredFile.objects.aggregate(total=Sum("bytes"))["total"] or 0) / limits.MB,
     }
     return render(request, "ollamachat/dashboard.html", context)

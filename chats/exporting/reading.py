@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from chats import luggage
 from chats.exporting.document import pack_inside, read_messages
 from chats.luggage import Packing
-from chats.models import Chat, Message
+from chats.models import Chat, ChatQuerySet, Message
 from chats.rendering import render_message
 from chats.threads import read_tree
 from gpu.labels import read_labels
@@ -49,16 +49,36 @@ def write_markdown(chat: Chat, packing: Packing = pack_away, *, folder: str = ""
 
 def write_html(chat: Chat) -> Iterator[str]:
     """Yield the chat as one HTML file, its pictures and its style inside, without scripts."""
-    context = {"chat": chat, "style": mark_safe(_style()), "now": timezone.now()}  # noqa: S308 - our own files
-    before, after = render_to_string("chats/export.html", context).split(BREAK)
+    before, after = _frame(str(chat))
     yield before
+    yield from _articles(chat)
+    yield after
+
+
+def write_book(chats: ChatQuerySet) -> Iterator[str]:
+    """Yield many chats as one such file, which begins with their titles."""
+    before, after = _frame(_("All my chats"), chats=chats.only("title"))
+    yield before
+    for number, chat in enumerate(chats.iterator(chunk_size=100), 1):
+        yield render_to_string("chats/_exported_title.html", {"chat": chat, "number": number})
+        yield from _articles(chat)
+    yield after
+
+
+def _frame(title: str, *, chats: Iterable[Chat] = ()) -> list[str]:
+    """Return what stands before and after the messages."""
+    style = mark_safe(_style())  # noqa: S308 - our own files
+    context = {"title": title, "chats": chats, "style": style, "now": timezone.now()}
+    return render_to_string("chats/export.html", context).split(BREAK)
+
+
+def _articles(chat: Chat) -> Iterator[str]:
     labels = read_labels()
     for message, pictures in _shown(chat, pack_inside):
         message.html = render_message(message)
         who = _who(message, labels)
         told = {"message": message, "pictures": pictures, "who": who, "when": _when(message)}
         yield render_to_string("chats/_exported.html", told)
-    yield after
 
 
 def _shown(chat: Chat, packing: Packing) -> Iterator[tuple[Message, list[dict[str, Any]]]]:

@@ -167,11 +167,16 @@ def _while_wanted(search: Callable[[], list[Result]], wanted: Callable[[], bool]
     return outcome[0]
 
 
+def count_this_month() -> int:
+    """Return how many searches this month has cost."""
+    begin = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return Usage.objects.filter(kind=KIND, at__gte=begin).count()
+
+
 def _spent() -> bool:
     """Whether this month's searches are used up."""
     limit = settings.TAVILY_MONTHLY_LIMIT
-    begin = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return bool(limit) and Usage.objects.filter(kind=KIND, at__gte=begin).count() >= limit
+    return bool(limit) and count_this_month() >= limit
 
 
 def _recall(name: str) -> list[Result] | None:

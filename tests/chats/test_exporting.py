@@ -162,6 +162,20 @@ def test_everything_is_one_zip_with_a_chat_in_each_file(chat: Chat, alice: User,
     assert json.loads(archive.read("chats/0002 etc passwd.json"))["chats"][0]["title"] == other.title
 
 
+def test_everything_is_one_page_too(chat: Chat, alice: User, bob: User) -> None:
+    Chat.objects.create(user=bob, title="bob's", updated_at=timezone.now())
+    answered_chat(alice)
+    client = signed_in(alice)
+    assert f"{reverse('chats:export_all')}?format=html" in client.get(reverse("chats:exports")).text
+    answer = client.get(reverse("chats:export_all"), {"format": "html"})
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    page = whole(answer).decode()
+    assert re.findall(r'href="#(chat-\d)"', page) == re.findall(r'<h1 id="(chat-\d)"', page)
+    assert page.count('<header class="chat">') == 2
+    assert page.index("<strong>Рэлей.</strong>") < page.index("Question 0</p>") < page.index("The sky.")
+    assert (page.count("<html"), page.count("<script"), "bob&#x27;s" in page) == (1, 0, False)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_under_asgi_the_file_comes_in_pieces(alice: User) -> None:
     chat = Chat.objects.create(user=alice, title="long", updated_at=timezone.now())

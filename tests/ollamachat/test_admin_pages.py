@@ -71,6 +71,19 @@ def test_the_dashboard_tells_who_used_what(admin_client: Client, chat: Chat, ali
     assert "style=" not in page.split("<main")[-1]
 
 
+def test_the_dashboard_tells_how_many_searches_are_left(
+    admin_client: Client, alice: User, settings: LazySettings
+) -> None:
+    Usage.objects.create(user=alice, kind="search", amount=1)
+    Usage.objects.create(user=alice, kind="search", amount=1, at=timezone.now() - timedelta(days=32))
+    settings.TAVILY_API_KEY = ""
+    assert "Web searches" not in admin_client.get("/admin/dashboard/").text
+    settings.TAVILY_API_KEY, settings.TAVILY_MONTHLY_LIMIT = "a key", 900
+    assert "Web searches this month: 1 of 900." in admin_client.get("/admin/dashboard/").text
+    settings.TAVILY_MONTHLY_LIMIT = 0
+    assert "Web searches this month: 1." in admin_client.get("/admin/dashboard/").text
+
+
 @pytest.mark.parametrize("path", ["/admin/dashboard/", "/admin/chats/chat/", "/admin/chats/message/"])
 def test_only_admins_see_them(client: Client, alice_client: Client, path: str) -> None:
     assert client.get(path).status_code == 302
