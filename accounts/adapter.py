@@ -81,6 +81,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().clean_username(fold_username(username), shallow)
         return username.strip()
 
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """Sign somebody in, and write it down."""
+        super().login(request, user)
+        audit.note("user.signed_in", actor=user, request=request, target=user.username)
+
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
         """Say why this account does not get in, to whoever knew its password."""
         doorstep.remember(request, user)

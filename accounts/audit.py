@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -9,6 +12,18 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from accounts.models import AuditEntry, User
+
+_under_way: ContextVar[HttpRequest | None] = ContextVar("request under way", default=None)
+
+
+@contextmanager
+def during(request: HttpRequest) -> Iterator[None]:
+    """Have what is noted meanwhile come from this request, also where nobody hands it on."""
+    token = _under_way.set(request)
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
 
 
 def note(
@@ -22,7 +37,7 @@ def note(
         action=action,
         target=str(target)[:200],
         details=details,
-        address=address_of(request),
+        address=address_of(request or _under_way.get()),
     )
 
 

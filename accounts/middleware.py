@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
-from accounts import error_pages
+from accounts import audit, error_pages
 
 ZONE_COOKIE = "zone"  # js/theme.js sets it
 LONGEST_ZONE = 64  # characters of a zone's name
@@ -52,6 +53,17 @@ def _zone_of(request: HttpRequest) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # no such zone, no name of one, a folder of them
         return None
+
+
+class AuditMiddleware:
+    """Lets the audit log know from where something is done."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with audit.during(request):
+            return self._get_response(request)
 
 
 class ErrorPageMiddleware(MiddlewareMixin):

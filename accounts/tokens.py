@@ -67,6 +67,7 @@ def begin(user: User, request: HttpRequest | None = None) -> Tokens:
     login.refresh_jti, login.expires_at = refresh["jti"], _end_of(refresh)
     login.save(force_insert=True)
     update_last_login(None, user)  # type: ignore[arg-type]
+    audit.note("user.signed_in", actor=user, request=request, target=user.username, agent=login.agent)
     return _pair(refresh)
 
 

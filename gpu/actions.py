@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts import rights
+from accounts import audit, rights
 from accounts.errors import AppError, Code
 from accounts.models import Verb
 from gpu.arbiter import COMFYUI, OLLAMA, read, transact
@@ -42,6 +42,7 @@ def borrow_card(user: Any, *, minutes: Any, service: str = "none") -> None:
     ms = _minutes(minutes) * 60_000
     if not _ask("borrow", user_id=user.pk, service=BORROWED_FOR[service], ms=ms):
         raise AppError(_("Somebody else has borrowed the card."), code=Code.CONFLICT)
+    audit.note("card.borrowed", actor=user, target=service, minutes=ms // 60_000)
 
 
 def _minutes(given: Any) -> int:
@@ -64,6 +65,7 @@ def give_back(user: Any) -> None:
     if taken and taken.user_id != user.pk and not user.is_admin:
         raise AppError(_("Somebody else has borrowed the card."), code=Code.FORBIDDEN)
     _ask("give_back")
+    audit.note("card.given_back", actor=user)
 
 
 def switch_to(user: Any, *, service: str, force: bool = False) -> str:
@@ -77,6 +79,7 @@ def switch_to(user: Any, *, service: str, force: bool = False) -> str:
             _("The other service is computing. Wait for it, or force the switch: what runs is then cut off."),
             code=Code.CONFLICT,
         )
+    audit.note("card.switched", actor=user, target=service, force=force)
     return answer
 
 
@@ -85,21 +88,25 @@ def free_card(user: Any, *, force: bool = False) -> None:
     require_admin(user)
     if _ask("wish", service=FREED, force=force) == "busy":
         raise AppError(_("The card is computing. Wait for it, or force it."), code=Code.CONFLICT)
+    audit.note("card.freed", actor=user, force=force)
 
 
 def pause_line(user: Any, *, on: bool) -> None:
     """Stop or resume granting; what runs goes on. Raises AppError."""
     require_admin(user)
     _ask("pause", on=on)
+    audit.note("line.paused" if on else "line.resumed", actor=user)
 
 
 def drain_line(user: Any, *, on: bool) -> None:
     """Refuse new work before a restart, and serve what waits. Raises AppError."""
     require_admin(user)
     _ask("drain", on=on)
+    audit.note("line.drained" if on else "line.opened", actor=user)
 
 
 def try_again(user: Any, *, service: str) -> None:
     """Forget that a service could not be made ready, and try now. Raises AppError."""
     require_admin(user)
     _ask("retry", service=service)
+    audit.note("card.tried_again", actor=user, target=service)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
 
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts import audit
 from gpu.models import LanguageModel
 
 
@@ -13,3 +17,7 @@ class LanguageModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("name", "num_ctx", "keep_alive", "load_seconds")
     search_fields = ("name",)
+
+    def save_model(self, request: HttpRequest, obj: LanguageModel, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        audit.note("model.configured", request=request, target=obj.name, fields=form.changed_data)

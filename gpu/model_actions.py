@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import KombuError
 
+from accounts import audit
 from accounts.errors import AppError, Code
 from gpu import arbiter, choices, pulls, snapshot, tasks, warming
 from gpu.actions import require_admin
@@ -32,6 +33,7 @@ def pull(user: Any, name: str) -> str:
         _begin_pull(name)
     except (KombuError, RedisError):
         raise AppError(code=Code.UNAVAILABLE) from None
+    audit.note("model.pulled", actor=user, target=name)
     return name
 
 
@@ -52,6 +54,7 @@ def cancel_pull(user: Any, name: str) -> None:
         pulls.cancel(pulls.check_name(name))
     except RedisError:
         raise AppError(code=Code.UNAVAILABLE) from None
+    audit.note("model.pull_cancelled", actor=user, target=name)
 
 
 def delete(user: Any, name: str) -> None:
@@ -59,6 +62,7 @@ def delete(user: Any, name: str) -> None:
     require_admin(user)
     model = _idle(name)
     _send(tasks.delete, model.name, user.pk)
+    audit.note("model.deleted", actor=user, target=model.name)
 
 
 def unload(user: Any, name: str) -> None:
@@ -66,6 +70,7 @@ def unload(user: Any, name: str) -> None:
     require_admin(user)
     model = _idle(name)
     _send(tasks.unload, model.name, user.pk)
+    audit.note("model.unloaded", actor=user, target=model.name)
 
 
 def warm(user: Any, name: str) -> None:
@@ -80,6 +85,7 @@ def warm(user: Any, name: str) -> None:
             code=Code.CONFLICT,
         )
     warming.ask(model.name)
+    audit.note("model.warmed", actor=user, target=model.name)
 
 
 def configure(user: Any, name: str, data: Any) -> LanguageModel:
@@ -92,6 +98,7 @@ def configure(user: Any, name: str, data: Any) -> LanguageModel:
         fields = {field: [str(line) for line in lines] for field, lines in form.errors.items()}
         raise AppError(next(iter(fields.values()))[0], code=Code.INVALID, fields=fields)
     form.save()
+    audit.note("model.configured", actor=user, target=model.name, fields=form.changed_data)
     pulls.tell_pages()
     return row
 
@@ -107,6 +114,7 @@ def choose(user: Any, purpose: str, name: str) -> None:
         ModelChoice.objects.filter(purpose=purpose).delete()
     elif name != choices.chosen(purpose):
         _keep_choice(purpose, find(name))
+    audit.note("model.chosen", actor=user, target=name, purpose=purpose)
     pulls.tell_pages()
 
 

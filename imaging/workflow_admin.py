@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django import forms
@@ -17,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import audit
 from accounts.errors import AppError
 from gpu import endpoints
 from gpu.services.comfyui import ComfyUI
@@ -26,8 +26,6 @@ from imaging.models import ImageJob, SourcePicture, Workflow
 from imaging.workflows import WorkflowError, bind, checking, read_graph
 from imaging.workflows.errors import explain
 from imaging.workflows.loading import LARGEST_PNG
-
-logger = logging.getLogger(__name__)
 
 BOUND: dict[str, Any] = {
     "models": gettext_lazy("model"),
@@ -129,7 +127,16 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+        audit.note("workflow.changed" if change else "workflow.uploaded", request=request, target=obj.name)
         self._look(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Workflow) -> None:
+        audit.note("workflow.deleted", request=request, target=obj.name)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
+        for workflow in queryset:
+            self.delete_model(request, workflow)
 
     def _look(self, request: HttpRequest, workflow: Workflow) -> bool:
         try:
@@ -216,9 +223,7 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             with transaction.atomic():
                 Workflow.objects.filter(serves=workflow.kind).update(serves=None)
                 Workflow.objects.filter(pk=workflow.pk).update(serves=workflow.kind)
-            logger.info(
-                "workflow %s serves %s from now on, says %s", workflow.pk, workflow.kind, request.user
-            )
+                audit.note("workflow.activated", request=request, target=workflow.name, kind=workflow.kind)
             sentence = _("“%(name)s” draws from now on.") % {"name": workflow}
             self.message_user(request, sentence, messages.SUCCESS)
             self._look(request, workflow)
@@ -226,6 +231,8 @@ class WorkflowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=gettext_lazy("Let the built-in one serve instead"))
     def deactivate(self, request: HttpRequest, chosen: QuerySet[Workflow]) -> None:
         chosen.update(serves=None)
+        for workflow in chosen:
+            audit.note("workflow.deactivated", request=request, target=workflow.name, kind=workflow.kind)
 
     # A workflow is code: whoever may upload one may have ComfyUI run what they like.
 

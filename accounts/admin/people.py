@@ -167,13 +167,16 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         _tell(self, request, sum(standing.unblock(person, request) for person in people))
 
     def save_model(self, request: HttpRequest, person: User, form: Any, change: bool) -> None:
-        """Save; a new role is written down, and what is open of the person hears of it."""
+        """Save and write down what has changed; what is open of the person hears of a new role."""
         super().save_model(request, person, form, change)
         if not change:
             audit.note("user.created", request=request, target=person.username, role=person.role)
-        elif "role" in form.changed_data:
+            return
+        if "role" in form.changed_data:
             revoking.change_role(person, person.role)
             audit.note("user.role", request=request, target=person.username, role=person.role)
+        if fields := [name for name in form.changed_data if name != "role"]:
+            audit.note("user.changed", request=request, target=person.username, fields=fields)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         super().save_formset(request, form, formset, change)

@@ -209,6 +209,25 @@ def test_a_new_role_is_written_down(admin_client: Client, alice: User) -> None:
     assert AuditEntry.objects.get().details == {"role": "guest"}
 
 
+def test_what_an_admin_changes_of_somebody_is_written_down(admin_client: Client, alice: User) -> None:
+    changed = form_of(alice, email="new@example.org", role="guest")
+    admin_client.post(f"{PEOPLE}{alice.pk}/change/", changed)
+    assert did() == ["admin user.role alice", "admin user.changed alice"]
+    assert AuditEntry.objects.latest("pk").details == {"fields": ["email"]}
+
+
+def test_who_signs_in_is_written_down_with_their_address(client: Client, alice: User) -> None:
+    client.post("/accounts/login/", {"login": "alice", "password": "wrong"})
+    client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    body = {"username": "alice", "password": PASSWORD}
+    client.post("/api/auth/login", body, content_type="application/json", REMOTE_ADDR="192.0.2.7")
+    assert did() == ["alice user.signed_in alice"] * 2
+    assert list(AuditEntry.objects.order_by("pk").values_list("address", flat=True)) == [
+        "127.0.0.1",
+        "192.0.2.7",
+    ]
+
+
 def test_the_admin_signs_somebody_out_everywhere(
     admin_client: Client, alice: User, alice_client: Client
 ) -> None:

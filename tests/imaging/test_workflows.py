@@ -12,7 +12,7 @@ import pytest
 from django.test import Client, override_settings
 from PIL import Image, PngImagePlugin
 
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from imaging import metadata, ordering, storage
 from imaging.models import ImageJob, Workflow
 from imaging.workflows import WorkflowError, bind, checking, read_graph
@@ -346,6 +346,12 @@ def test_an_admin_uploads_looks_tests_and_lets_it_serve(
     assert studio.drawn(alice).model_name == "flux1-dev.safetensors"
     admin_client.post(LIST, {**act, "action": "deactivate"})
     assert studio.drawn(alice).model_name == "flux1-dev-fp8.safetensors"
+
+    admin_client.post(f"{LIST}{workflow.pk}/delete/", {"post": "yes"})
+    noted = AuditEntry.objects.filter(action__startswith="workflow.").order_by("pk")
+    assert [f"{entry.action} {entry.target}" for entry in noted] == [
+        f"workflow.{what} Mine" for what in ("uploaded", "activated", "deactivated", "deleted")
+    ]
 
 
 def test_only_one_of_a_kind_serves(studio: Studio, admin_client: Client) -> None:
