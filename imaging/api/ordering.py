@@ -6,6 +6,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -93,6 +94,7 @@ def _wait(job: ImageJob) -> None:
         job.refresh_from_db(fields=["status"])
         if job.is_final or job.status == ImageJob.Status.REVIEWING:
             return
+        connection.close()  # the wait is long, and a connection is dear
         time.sleep(LOOK_EVERY)
 
 

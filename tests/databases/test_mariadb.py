@@ -100,19 +100,20 @@ def test_answers_hold_no_connection_while_the_model_writes(app: App, mariadb: di
         wait_until(lambda: open_connections(cursor) == 0 or None, 5)
 
 
-def test_a_picture_holds_no_connection_while_it_is_drawn(
+def test_a_picture_holds_no_connection_while_it_is_drawn_and_waited_for(
     app: App, mariadb: dict[str, str], comfyui: ScriptedComfyUI
 ) -> None:
     gina = app.person("gina")
     app.ollama.default = Script(tokens=['{"prompt": "A red fox in the snow."}'])
     comfyui.picture_seconds = 2
-    ordered = app.call(gina, "/api/image/generate", {"description": "a red fox"})
-    assert ordered.status_code == 202, ordered.text
-    wait_until(lambda: any(one.end is None for one in comfyui.intervals) or None)
-    with connected(mariadb) as cursor:
+    order = {"description": "a red fox", "wait": True}
+    with ThreadPoolExecutor(1) as hand, connected(mariadb) as cursor:
+        ordered = hand.submit(app.call, gina, "/api/image/generate", order)
+        wait_until(lambda: any(one.end is None for one in comfyui.intervals) or None)
         seen = looks(cursor)
         comfyui.picture_seconds = 0.05
         assert sorted(seen)[LOOKS // 2] <= 1, seen  # the worker's own, which hears of a wish to cancel
+        assert ordered.result(timeout=20).status_code == 200
         wait_until(lambda: open_connections(cursor) == 0 or None, 10)
 
 
