@@ -41,6 +41,8 @@ def run(options: argparse.Namespace, path: Path) -> int:
     port = chosen["PORT"] = choose_port(host, wanted, may_move=not _is_expected(environment, path))
     environment |= {"HOST": host, "PORT": str(port)}
     with folder.Occupied(path, f"http://{in_url(reachable(host))}:{port}"):
+        if names := settings.from_environment(os.environ):
+            write(say("from_environment", names=", ".join(names)) + "\n")
         check_port(host, port)
         if port != wanted:
             write(say("port_moved", port=wanted, other=port) + "\n")

@@ -91,6 +91,10 @@ WORDS = {
         "Port {port} is in use by another program: start with --port {other}",
         "Порт {port} занят другой программой: запустите с --port {other}",
     ),
+    "from_environment": (
+        "This shell's environment sets {names}, which wins over .env.",
+        "Окружение этой оболочки задаёт {names}; это важнее, чем .env.",
+    ),
     "port_moved": (
         "Port {port} is in use by another program; this start takes {other}.",
         "Порт {port} занят другой программой; на этот раз будет {other}.",

@@ -93,7 +93,7 @@ SECTIONS = (
         Name(
             "METRICS_TOKEN", "str", "", "Bearer token of /metrics; empty: this computer alone.", secret=True
         ),
-        Name("DEBUG", "bool", False, "Django's debug pages, for development only."),
+        Name("OLLAMA_CHAT_DEBUG", "bool", False, "Django's debug pages, for development only."),
     ),
     _section(
         "Database (SQLite in the data folder unless DB_USE_MYSQL)",

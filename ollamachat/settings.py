@@ -20,7 +20,7 @@ ENV = env.read()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.data_folder()
 
-DEBUG = ENV["DEBUG"]
+DEBUG = ENV["OLLAMA_CHAT_DEBUG"]
 SECRET_KEY = ENV["DJANGO_SECRET_KEY"]
 if not SECRET_KEY:
     raise env.EnvError(

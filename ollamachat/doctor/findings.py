@@ -201,12 +201,14 @@ TROUBLES: dict[str, Trouble] = {
         _("Give the database's user a password, and set DB_PASSWORD to it."),
     ),
     "debug_on": Trouble(
-        WARN, _("DEBUG is on: error pages show settings and code."), _("Remove DEBUG from the settings.")
+        WARN,
+        _("OLLAMA_CHAT_DEBUG is on: error pages show settings and code."),
+        _("Remove OLLAMA_CHAT_DEBUG from the settings."),
     ),
     "debug_on_network": Trouble(
         FAIL,
-        _("DEBUG is on, and the network can reach the app: error pages show settings and code."),
-        _("Remove DEBUG from the settings."),
+        _("OLLAMA_CHAT_DEBUG is on, and the network can reach the app: error pages show settings and code."),
+        _("Remove OLLAMA_CHAT_DEBUG from the settings."),
     ),
     "http_on_network": Trouble(
         WARN,

@@ -77,6 +77,14 @@ def test_the_processes_get_the_names_that_the_app_reads(start: Start) -> None:
     assert environment["LAN_ADDRESSES"] == "192.168.1.5"
 
 
+def test_settings_that_come_from_the_shell_are_named(start: Start) -> None:
+    app = start("data", CHAT_TITLES="false")
+    app.wait_ready()
+    [line] = [line for line in app.said.splitlines() if "wins over .env" in line]
+    assert "CHAT_TITLES" in line
+    assert "PORT" not in line, "it came by an option"
+
+
 def test_a_second_start_repeats_nothing_that_is_done(start: Start) -> None:
     first = start("data")
     first.wait_ready()

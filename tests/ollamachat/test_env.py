@@ -30,10 +30,10 @@ def read(folder: Path, **environ: str) -> dict[str, Any]:
         ("PORT", "1", 1),
         ("PORT", "65535", 65535),
         ("GPU_MONITOR_INTERVAL", "0.5", 0.5),
-        ("DEBUG", "true", True),
-        ("DEBUG", "ON", True),
-        ("DEBUG", "0", False),
-        ("DEBUG", "", False),
+        ("OLLAMA_CHAT_DEBUG", "true", True),
+        ("OLLAMA_CHAT_DEBUG", "ON", True),
+        ("OLLAMA_CHAT_DEBUG", "0", False),
+        ("OLLAMA_CHAT_DEBUG", "", False),
         ("ALLOWED_HOSTS", "a, b ,,c", ["a", "b", "c"]),
         ("ALLOWED_HOSTS", "", []),
         ("OLLAMA_URL", "http://box:11434/", "http://box:11434"),
@@ -64,7 +64,7 @@ def test_a_value_is_read_as_its_kind(folder: Path, name: str, text: str, value: 
         ("GPU_WAIT_TIMEOUT", "nan", "a number"),
         ("GPU_WAIT_TIMEOUT", "inf", "a number"),
         ("GPU_VRAM_THRESHOLD", "101", "at most 100"),
-        ("DEBUG", "perhaps", "true or false"),
+        ("OLLAMA_CHAT_DEBUG", "perhaps", "true or false"),
         ("OLLAMA_URL", "localhost:11434", "a whole address"),
         ("OLLAMA_URL", "http://", "a whole address"),
         ("OLLAMA_URL", "http://[::1", "a whole address"),
@@ -106,6 +106,11 @@ def test_whatever_holds_a_password_is_a_secret() -> None:
         name for name in env.NAMES if name.endswith(("_PASSWORD", "_SECRET", "_SECRET_KEY", "_API_KEY"))
     }
     assert holding <= set(SECRETS)
+
+
+def test_names_that_other_programs_use_change_nothing(folder: Path) -> None:
+    """Shells carry DEBUG=* for Node's tools, and DEBUG=1 for other Django projects."""
+    assert read(folder, DEBUG="*") == read(folder, DEBUG="1") == read(folder)
 
 
 def test_without_any_setting_every_name_has_its_default(folder: Path) -> None:
