@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -88,6 +89,8 @@ class Snapshot:
     version: str = ""
     error: str = ""
     models: tuple[Known, ...] = field(default_factory=tuple)
+    since: float = 0.0
+    """When the state was seen first, in seconds since the epoch."""
 
     @property
     def is_engine(self) -> bool:
@@ -124,7 +127,8 @@ def read() -> Snapshot:
 
 def refresh() -> Snapshot:
     """Look at Ollama, keep what is seen, and tell open pages when it has changed. Raises RedisError."""
-    before, now = read(), _look()
+    before = read()
+    now = _look(before)
     client().set(key("snapshot"), json.dumps(asdict(now)), ex=KEPT)
     if now != before:
         events.tell("models", "all", "models", state=now.state)
@@ -149,10 +153,15 @@ def read_comfyui() -> Endpoint | None:
 def look_now() -> Snapshot:
     """Return the kept look, or look when there is none: for workers, which may ask services."""
     kept = read()
-    return kept if kept.state in (READY, NO_MODELS) else _look()
+    return kept if kept.state in (READY, NO_MODELS) else _look(kept)
 
 
-def _look() -> Snapshot:
+def _look(before: Snapshot) -> Snapshot:
+    seen = _ask()
+    return replace(seen, since=before.since if seen.state == before.state else time.time())
+
+
+def _ask() -> Snapshot:
     endpoint = Endpoint(settings.OLLAMA_URL or settings.OLLAMA_ENGINE_URL or CUSTOMARY, "configured")
     try:
         endpoint = find_ollama()

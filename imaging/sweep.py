@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 Status = ImageJob.Status
 MOST_ATTEMPTS = 5  # at one stage: a job that kills its workers must not do so for ever
 KEPT_DELETED = timedelta(days=30)
-WORDS_PATIENCE = 60.0  # seconds without an Ollama until a picture goes on without one
 YOUNG = timedelta(hours=1)  # a file may be stored a moment before the row that refers to it
 ORPHANS_EVERY = 6 * 3600.0  # seconds
 WAITING = (*ImageJob.THINKING, *ImageJob.DRAWING)
@@ -85,12 +84,11 @@ def _take_back_prompts(job: ImageJob) -> None:
 
 
 def go_without_words() -> None:
-    """Let the jobs be drawn from the person's own words for which no Ollama has come for a while."""
+    """Let the jobs be drawn from the person's own words while there is no language model to be asked."""
     notice = thinking.why_not(snapshot.read())
     if not notice:
         return
-    before = timezone.now() - timedelta(seconds=WORDS_PATIENCE)
-    for job in ImageJob.objects.unclaimed(*ImageJob.THINKING).filter(sent_at__lt=before, cancelled_at=None):
+    for job in ImageJob.objects.unclaimed(*ImageJob.THINKING).filter(cancelled_at=None):
         mine = ImageJob.objects.filter(pk=job.pk, status=job.status, claim=None, sent_at=job.sent_at)
         results = thinking.without_a_model(job, notice)
         if mine.update(**results, sent_at=timezone.now()):

@@ -31,6 +31,8 @@ from imaging.tickets import ticket_of
 
 logger = logging.getLogger(__name__)
 Status = ImageJob.Status
+DOWN_PATIENCE = 60.0  # seconds without an Ollama until a picture goes on without one
+LOOK_EVERY = 1.0
 TIMEOUT = 120.0  # seconds for one structured answer of a loaded model
 VISION_TOKENS = 400
 QUESTION_SHARE = 0.3  # of the window, for what people wrote
@@ -43,12 +45,12 @@ CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 def think(running: Running, lease: arbiter.Held) -> None:
     """Do the stages that are left, and hand the job on. Raises EndedError, HungUpError, LeaseLostError."""
     job = running.job
-    seen = snapshot.look_now()
+    seen = _find_ollama(running)
+    if seen.state == snapshot.DOWN or why_not(seen):
+        _hand_on(running, **without_a_model(job, why_not(seen) or "no_ollama"))
+        return
     asker = Asker(running, lease, seen.url)
     begun = time.monotonic()
-    if seen.is_engine:
-        _hand_on(running, **without_a_model(job, why_not(seen)))
-        return
     try:
         if job.status == Status.QUEUED:
             running.move_to(Status.DESCRIBING if job.changes_a_picture else Status.PROMPTING)
@@ -75,10 +77,24 @@ def why_not(seen: snapshot.Snapshot) -> str:
     """Return the notice for why no language model is to be asked, "" when one is.
 
     The built-in toy model repeats its examples: a fox that was ordered would become the examples' dog.
+    An Ollama that is away may just be restarting, and one with a process manager is started when its
+    turn comes.
     """
     if seen.is_engine:
         return "toy_model"
-    return "no_ollama" if seen.state in (snapshot.DOWN, snapshot.NO_MODELS) else ""
+    away = seen.state == snapshot.DOWN and not settings.PROCESS_MANAGER_API_URL
+    gone = away and time.time() - seen.since >= DOWN_PATIENCE
+    return "no_ollama" if gone or seen.state == snapshot.NO_MODELS else ""
+
+
+def _find_ollama(running: Running) -> snapshot.Snapshot:
+    """Return what is known of Ollama; one that is away is waited for as long as it may be restarting."""
+    deadline = time.monotonic() + DOWN_PATIENCE
+    while (seen := snapshot.look_now()).state == snapshot.DOWN:
+        if why_not(seen) or time.monotonic() > deadline:
+            break
+        running.rest(LOOK_EVERY)
+    return seen
 
 
 def without_a_model(job: ImageJob, notice: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from gpu import arbiter, snapshot
+from gpu import arbiter
 from imaging import ordering, sweep, tickets
 from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
 from live.redis import client
@@ -127,8 +127,7 @@ def test_words_are_done_without_when_no_ollama_comes_back(
         studio, alice, status, heartbeat_at=None, prompt="Kept words." if status == "shaping" else ""
     )
     ImageJob.objects.filter(pk=job.pk).update(claim=None, sent_at=LONG_AGO)
-    studio.ollama.stop()
-    snapshot.refresh()
+    studio.ollama_goes(61)
     sweep.sweep()
     assert [grant[0] for grant in studio.grants] == ["draw"]
     studio.work()
@@ -138,8 +137,8 @@ def test_words_are_done_without_when_no_ollama_comes_back(
 
 def test_an_ollama_that_was_away_for_a_moment_is_waited_for(studio: Studio, alice: User) -> None:
     job = studio.order(alice)
-    studio.ollama.stop()
-    snapshot.refresh()
+    ImageJob.objects.filter(pk=job.pk).update(sent_at=timezone.now() - timedelta(minutes=5))
+    studio.ollama_goes(1)
     sweep.sweep()
     assert fresh(job).status == "queued"
 
