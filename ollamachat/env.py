@@ -31,7 +31,8 @@ class Name:
     """One environment name.
 
     `kind` is str, int, float, bool, url (empty allowed), list (comma separated) or
-    path; `low` and `high` bound numbers and the length in bytes of a secret.
+    path; `low` and `high` bound numbers and the length in bytes of a secret. A number is a multiple of
+    `step`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Name:
     about: str
     low: float | None = None
     high: float | None = None
+    step: int = 0
     choices: tuple[str, ...] = ()
     secret: bool = False
 
@@ -144,8 +146,8 @@ SECTIONS = (
     _section(
         "Pictures",
         Name("IMAGE_STORAGE_PATH", "path", "static/images", "Private folder inside the data folder."),
-        Name("IMAGE_DEFAULT_WIDTH", "int", 1024, "Pixels.", low=256, high=4096),
-        Name("IMAGE_DEFAULT_HEIGHT", "int", 1024, "Pixels.", low=256, high=4096),
+        Name("IMAGE_DEFAULT_WIDTH", "int", 1024, "Pixels.", low=256, high=2048, step=16),
+        Name("IMAGE_DEFAULT_HEIGHT", "int", 1024, "Pixels.", low=256, high=2048, step=16),
         Name("IMAGE_MAX_WIDTH_UPLOAD", "int", 4096, "Pixels.", low=64),
         Name("IMAGE_MAX_HEIGHT_UPLOAD", "int", 4096, "Pixels.", low=64),
         Name("IMAGE_MAX_BYTES_UPLOAD", "int", 25 * 2**20, "Bytes of an uploaded picture.", low=2**16),
@@ -314,13 +316,15 @@ def _parse_number(name: Name, text: str) -> float:
         raise _refuse(name, text, _bounds(name)) from None
     below = name.low is not None and value < name.low
     no_number = value - value != 0  # nan and inf
-    if no_number or below or (name.high is not None and value > name.high):
+    above = name.high is not None and value > name.high
+    if no_number or below or above or (name.step and value % name.step):
         raise _refuse(name, text, _bounds(name))
     return value
 
 
 def _bounds(name: Name) -> str:
     kind = "a whole number" if name.kind == "int" else "a number"
+    kind = f"a multiple of {name.step}" if name.step else kind
     low = f", at least {name.low:g}" if name.low is not None else ""
     high = f", at most {name.high:g}" if name.high is not None else ""
     return kind + low + high

@@ -65,6 +65,8 @@ def test_a_value_is_read_as_its_kind(folder: Path, name: str, text: str, value: 
         ("GPU_WAIT_TIMEOUT", "inf", "a number"),
         ("GPU_VRAM_THRESHOLD", "101", "at most 100"),
         ("OLLAMA_CHAT_DEBUG", "perhaps", "true or false"),
+        ("IMAGE_DEFAULT_HEIGHT", "1080", "a multiple of 16, at least 256, at most 2048"),
+        ("IMAGE_DEFAULT_WIDTH", "4096", "a multiple of 16"),
         ("OLLAMA_URL", "localhost:11434", "a whole address"),
         ("OLLAMA_URL", "http://", "a whole address"),
         ("OLLAMA_URL", "http://[::1", "a whole address"),
