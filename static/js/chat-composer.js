@@ -182,7 +182,7 @@ class ChatComposer extends HTMLElement {
     this.#setSending(true);
     try {
       const url = this.#draws ? this.picture.dataset.order : this.form.action;
-      const body = this.#body(content);
+      const body = this.#body(url);
       clearTimeout(this.#saving);
       await this.#saved; // else it might arrive last, and be a draft again
       const told = await post(url, body);
@@ -194,10 +194,10 @@ class ChatComposer extends HTMLElement {
     }
   }
 
-  /** The same words are sent again under the same id: a lost answer to a send never doubles a message. */
-  #body(content) {
+  /** The same is sent again to the same place under the same id: a lost answer never doubles a message. */
+  #body(url) {
     const body = new FormData(this.form);
-    const sent = JSON.stringify([content, body.getAll("pictures")]);
+    const sent = JSON.stringify([url, ...body]);
     if (this.#attempt.sent !== sent) this.#attempt = { id: newId(), sent };
     body.set("client_id", this.#attempt.id);
     if (this.dataset.chat) body.set("chat", this.dataset.chat);

@@ -4,6 +4,9 @@ import { getPage, post } from "./http.js";
 import { live } from "./live.js";
 import { say } from "./words.js";
 
+const FIRST_PAUSE = 1000; // ms until the final row is asked for again
+const LONGEST_PAUSE = 30_000;
+
 class ImageJob extends HTMLElement {
   #leave = null;
   #waiting = false;
@@ -48,7 +51,8 @@ class ImageJob extends HTMLElement {
     if (frame.type === "status") this.#fresh();
     else if (frame.type === "progress") this.#progress(frame);
     else if (frame.type === "preview") this.#preview(frame);
-    else if (["image", "end", "error"].includes(frame.type)) this.#fresh();
+    else if (frame.type === "end") this.#finish();
+    else if (["image", "error"].includes(frame.type)) this.#fresh();
   }
 
   #say(words) {
@@ -78,14 +82,26 @@ class ImageJob extends HTMLElement {
     image.src = data;
   }
 
-  /** The server's row says it better: stage, finished variants, what went wrong. */
+  /** Nothing comes after the end: the final row is asked for until it is here. */
+  async #finish(pause = FIRST_PAUSE) {
+    const status = await this.#fresh();
+    const trouble = status === 0 || status >= 500;
+    if (trouble && this.isConnected) setTimeout(() => this.#finish(Math.min(2 * pause, LONGEST_PAUSE)), pause);
+  }
+
+  /** The server's row says it better: stage, finished variants, what went wrong. Returns the answer's status. */
   async #fresh() {
     let page;
     try {
       page = await getPage(this.dataset.url);
-    } catch {
-      return; // the next event brings it
+    } catch (error) {
+      return error.status; // the next event brings it
     }
+    this.#show(page);
+    return 200;
+  }
+
+  #show(page) {
     const fresh = page.querySelector("image-job");
     if (!fresh || !this.isConnected) return;
     for (const slot of this.querySelectorAll("[data-variant]")) {

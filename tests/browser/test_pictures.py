@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.visits import PHONE, Visit, new_context
 from tests.processes import App, Person, running_app
@@ -105,6 +105,52 @@ def test_the_wish_for_a_picture_is_edited_but_not_sent_as_a_question(anna: Perso
     wish.locator("[data-edit]").click()
     expect(wish.get_by_role("button", name="Only save")).to_be_visible()
     expect(wish.get_by_role("button", name="Send again")).to_have_count(0)
+
+
+def test_the_same_wish_in_another_size_is_another_picture(anna: Person, opened: Any) -> None:
+    visit = opened(anna)
+    page = visit.page
+    visit.expect_trouble("ERR_FAILED")
+
+    def reach_the_server_but_lose_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/pictures/order/", reach_the_server_but_lose_the_answer)
+    page.get_by_role("button", name="Picture", exact=True).click()
+    page.locator("textarea").fill("A harbour")
+    page.keyboard.press("Enter")
+    expect(page.locator(".composer-error")).to_contain_text("Your text is kept here")
+    page.unroute("**/pictures/order/")
+    order(visit, "A harbour", variants=2)
+    expect(page.locator("image-job .variants img:not(.preview)")).to_have_count(2, timeout=60_000)
+
+
+def test_a_card_that_could_not_be_fetched_at_the_end_is_fetched_later(
+    comfyui: ScriptedComfyUI, anna: Person, opened: Any
+) -> None:
+    visit = opened(anna)
+    page = visit.page
+    visit.expect_trouble("ERR_FAILED")
+    comfyui.picture_seconds = 3.0
+    order(visit, "A bridge")
+    job = page.locator("image-job")
+    expect(job.locator("progress")).to_be_visible(timeout=20_000)
+    comfyui.picture_seconds = 1.0
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        route.abort()
+
+    page.route("**/messages/*/", lose)
+    comfyui.wait_for(lambda: comfyui.intervals[-1].end, 20)
+    for _ in range(200):
+        if len(lost) >= 4:
+            break
+        page.wait_for_timeout(100)
+    page.unroute("**/messages/*/")
+    expect(job.locator(".variants img:not(.preview)")).to_have_count(1, timeout=20_000)
 
 
 def test_a_picture_is_cancelled_in_the_middle(comfyui: ScriptedComfyUI, anna: Person, opened: Any) -> None:
