@@ -113,6 +113,8 @@ class GenerateStream(APIView):
         """Order a picture and stream what happens to it as Server-Sent Events, until its end."""
         job, told = order(request)
         opening = {"kind": "job", "id": job.pk, "type": "job", "job_id": job.pk, "message_id": job.message_id}
+        if job.is_final:  # ordered before: its log may be gone
+            return sse.respond_over(opening, shapes.end(job))
         without = () if told["previews"] else PREVIEWS
         return sse.respond(
             kind="job", identity=job.pk, after="", user_id=job.user_id, opening=opening, without=without

@@ -56,6 +56,12 @@ def described(user: Any, job_id: int) -> dict[str, Any]:
     return describe(with_images(ImageJob.objects.visible_to(user)).get(pk=job_id))
 
 
+def end(job: ImageJob) -> dict[str, Any]:
+    """Return the last event of a job that is over."""
+    told = {"kind": "job", "id": job.pk, "type": "end", "status": job.status}
+    return {**told, "code": job.error_code} if job.error_code else told
+
+
 def describe_source(source: SourcePicture) -> dict[str, Any]:
     """Return the message of a picture that was brought along."""
     file = source.file

@@ -114,9 +114,7 @@ class Events(APIView):
         after = request.headers.get("Last-Event-ID", "")
         opening = {"kind": "job", "id": job.pk, "type": "job", "status": job.status}
         if job.is_final:
-            return sse.respond_over(
-                opening, {"kind": "job", "id": job.pk, "type": "end", "status": job.status}
-            )
+            return sse.respond_over(opening, shapes.end(job))
         after = after if log.is_seq(after) else ""
         without = () if request.query_params.get("previews") in ("1", "true") else PREVIEWS
         return sse.respond(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from contextlib import closing
 from typing import Any
 
@@ -11,9 +12,11 @@ from PIL import Image
 
 from accounts import apikeys
 from accounts.models import User
+from chats import sending
 from chats.models import Chat, Message
 from imaging import ordering, storage
 from imaging.models import GeneratedImage, ImageJob
+from live.redis import client as redis
 from tests.imaging.studio import PROMPT, Studio
 
 
@@ -247,6 +250,26 @@ def test_a_job_is_read_by_its_own_id(alice_client: Client, bob_client: Client, d
     assert told == alice_client.get(f"/api/image/{drawn.message_id}").json()
     assert bob_client.get(f"/api/jobs/{drawn.pk}").status_code == 404
     assert alice_client.get("/api/jobs?status=lost").status_code == 400
+
+
+def test_the_same_order_again_is_streamed_to_its_end_when_it_is_over(
+    studio: Studio, alice_client: Client
+) -> None:
+    body = {"description": "Лиса", "width": 256, "height": 256, "client_id": str(uuid.uuid4())}
+    path = "/api/image/generate/stream"
+    alice_client.post(path, body, content_type="application/json")
+    studio.work()
+    redis().flushdb()
+    told = alice_client.post(path, body, content_type="application/json").text
+    assert '"status":"done"' in told.split("event: end")[1]
+
+
+def test_an_id_that_a_message_of_words_has_is_told(studio: Studio, alice: User, alice_client: Client) -> None:
+    same = uuid.uuid4()
+    sending.send_message(None, author=alice, content="Лиса в снегу", client_id=same)
+    refused = generate(alice_client, client_id=str(same))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+    assert not ImageJob.objects.exists()
 
 
 @pytest.mark.parametrize("where", ["generate", "generate/stream"])
