@@ -2,7 +2,8 @@
 
 From the nodes that show the picture back to the samplers, and from those to the words, the seed,
 the size, the picture to start from and the model. A field that is linked to a node which only
-holds a value (a primitive), or which hands one on, is set there.
+holds a value (a primitive), or which hands one on, is set there. A seed or a size that is computed, or
+a value that is both width and height, is set in the field that it was for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ TEXTS = ("text", "clip_l", "clip_g", "t5xxl", "text_l", "text_g", "prompt")
 SEEDS = ("seed", "noise_seed")
 POSITIVES = ("positive", "conditioning", "cond1")
 LATENTS = ("latent_image", "latent", "samples", "pixels", "image", "images")
+WHOLE = ("ReferenceLatent", "InpaintModelConditioning", "InstructPixToPixConditioning")
+"""Nodes that show the model the picture to be changed: it draws from noise alone, at its whole strength."""
 RESULTS = ("images", "image")
 MODELS = ("ckpt_name", "unet_name", "model_path")
 VALUES = ("value", "text", "string", "int", "float", "number")
@@ -34,13 +37,15 @@ class _Tracer:
     def __init__(self, graph: Graph, *, changes_a_picture: bool) -> None:
         self.graph, self.changes_a_picture = graph, changes_a_picture
         self.bound = Binding()
-        self.starts_empty = False
+        self.starts_empty = self.shows_picture = False
+        self.sides: dict[Place, Place] = {}
 
     def bind(self) -> Binding:
         samplers = self._find_samplers()
         first = [name for name in samplers if not self._passes_sampler(name)] or samplers[:1]
         for name in sorted(samplers, key=lambda name: name not in first):
             self._bind_sampler(name, first=name in first)
+        self._part_sides()
         self._check(first[0])
         self.bound.negatives = [place for place in self.bound.negatives if place not in self.bound.prompts]
         return self.bound
@@ -105,7 +110,7 @@ class _Tracer:
         chooser = self._linked(name, "sampler") or name
         noise = self._linked(name, "noise") or name
         for seed in SEEDS:
-            self._take(self.bound.seeds, noise, seed)
+            self._put_into(self.bound.seeds, noise, seed)
         self._bind_words(guider, POSITIVES, self.bound.prompts, guidance=True)
         self._bind_words(guider, ("negative",), self.bound.negatives, needed=False)
         for places, holder, key in (
@@ -113,14 +118,14 @@ class _Tracer:
             (self.bound.steps, schedule, "steps"),
             (self.bound.scheduler, schedule, "scheduler"),
             (self.bound.sampler, chooser, "sampler_name"),
-            (self.bound.widths, schedule, "width"),
-            (self.bound.heights, schedule, "height"),
         ):
             self._take(places, holder, key, needed=False)
-        self._bind_spans(name, first=first)
+        self._bind_size(schedule)
+        self._bind_spans(name, first=first and not self.shows_picture)
         if first:
-            strength = self._with(name, "sigmas", "denoise") or name
-            self._take(self.bound.denoise, strength, "denoise", needed=self.changes_a_picture)
+            if not self.shows_picture:
+                strength = self._with(name, "sigmas", "denoise") or name
+                self._take(self.bound.denoise, strength, "denoise", needed=self.changes_a_picture)
             self._bind_start(name)
         for start in (guider, name, schedule):
             self._bind_model(start)
@@ -155,11 +160,19 @@ class _Tracer:
             inputs = self.graph[here]["inputs"]
             if guidance:
                 self._take(self.bound.guidance, here, "guidance", needed=False)
+                self._bind_shown(here)
             texts = [text for text in TEXTS if text in inputs and "clip" in inputs]
             for text in texts:
                 self._take(places, here, text, needed=needed)
             if not texts:
                 line += self._conditions(inputs, slot)
+
+    def _bind_shown(self, name: str) -> None:
+        """Find the picture that a node of the positive side shows to the model."""
+        if self.graph[name]["class_type"] in WHOLE:
+            self.shows_picture = True
+            if self.changes_a_picture:
+                self._bind_pictures(name)
 
     def _conditions(self, inputs: dict[str, Any], slot: int) -> list[tuple[str, int]]:
         """Return the conditioning that a node passes on; one that has both sides keeps them apart."""
@@ -175,11 +188,20 @@ class _Tracer:
             inputs = self.graph[here]["inputs"]
             if "width" in inputs and "height" in inputs and not any(key in inputs for key in LATENTS):
                 self.starts_empty = True
-                self._take(self.bound.widths, here, "width")
-                self._take(self.bound.heights, here, "height")
+                self._bind_size(here)
                 self._take(self.bound.batches, here, "batch_size", needed=False)
-            elif "loadimage" in self.graph[here]["class_type"].lower() and not link_of(inputs.get("image")):
+        self._bind_pictures(name)
+
+    def _bind_pictures(self, name: str) -> None:
+        """Find the nodes that load the picture from which this one's latent image is made."""
+        for here in self._latents(name):
+            inputs = self.graph[here]["inputs"]
+            if "loadimage" in self.graph[here]["class_type"].lower() and not link_of(inputs.get("image")):
                 self._take(self.bound.pictures, here, "image")
+
+    def _bind_size(self, name: str) -> None:
+        self._put_into(self.bound.widths, name, "width")
+        self._put_into(self.bound.heights, name, "height")
 
     def _latents(self, name: str) -> Iterator[str]:
         seen, line = {name}, [name]
@@ -205,8 +227,7 @@ class _Tracer:
         here, seen = self._linked(name, "model"), set()
         while here and here not in seen:
             seen.add(here)
-            self._take(self.bound.widths, here, "width", needed=False)
-            self._take(self.bound.heights, here, "height", needed=False)
+            self._bind_size(here)
             for key in MODELS:
                 self._take(self.bound.models, here, key, needed=False)
             here = self._linked(here, "model")
@@ -237,6 +258,23 @@ class _Tracer:
         if place is not None and place not in places:
             places.append(place)
 
+    def _put_into(self, places: list[Place], name: str, key: str) -> None:
+        """Add where a field's value comes from, the field itself where that is computed."""
+        if key not in self.graph[name]["inputs"]:
+            return
+        field = Place(name, key)
+        place = self._source(name, key) or field
+        self.sides[field] = place
+        if place not in places:
+            places.append(place)
+
+    def _part_sides(self) -> None:
+        """Set width and height apart where one node holds both."""
+        both = set(self.bound.widths) & set(self.bound.heights)
+        for places, key in ((self.bound.widths, "width"), (self.bound.heights, "height")):
+            fields = [field for field, place in self.sides.items() if field.field == key and place in both]
+            places[:] = [place for place in places if place not in both] + fields
+
     def _source(self, name: str, key: str) -> Place | None:
         """Return the field that holds a field's value, None for one that is computed or not there."""
         wanted, seen = (key, *(SEEDS if key in SEEDS else ()), *VALUES), set()
@@ -248,7 +286,7 @@ class _Tracer:
                 return None
             seen.add(link[0])
             name = link[0]
-            key = _handed_on(self.graph[name]["inputs"], wanted)
+            key = _handed_on(self.graph[name]["inputs"], wanted, words=wanted[0] in TEXTS)
         return None
 
     def _check(self, first: str) -> None:
@@ -259,7 +297,7 @@ class _Tracer:
             raise WorkflowError("no_text", **about)
         if self.changes_a_picture and not self.bound.pictures:
             raise WorkflowError("no_picture", **about)
-        if self.changes_a_picture and not (self.bound.denoise or self.bound.begins):
+        if self.changes_a_picture and not (self.bound.denoise or self.bound.begins or self.shows_picture):
             raise WorkflowError("no_denoise", **about)
         # A picture that nobody replaces would be drawn over again and again, under everybody's words.
         if not self.changes_a_picture and self.bound.pictures:
@@ -268,10 +306,15 @@ class _Tracer:
             raise WorkflowError("no_size", **about)
 
 
-def _handed_on(inputs: dict[str, Any], wanted: tuple[str, ...]) -> str:
-    """Return the field whose value a node hands on, "" when it may be any of several."""
+def _handed_on(inputs: dict[str, Any], wanted: tuple[str, ...], *, words: bool) -> str:
+    """Return the field whose value a node hands on, "" when it may be any of several.
+
+    What a node does to `words` on their way is as its operator wants it; a number would be another one.
+    """
     plain = [name for name, value in inputs.items() if link_of(value) is None]
-    named = [name for name in wanted if name in plain]
+    named = [name for name in wanted if name in plain] or [
+        name for name in wanted if words and name in inputs
+    ]
     if named:
         return named[0]
     return next(iter(inputs)) if len(inputs) == 1 else ""
