@@ -20,9 +20,9 @@ from django.utils import timezone
 from accounts.errors import AppError
 from gpu import arbiter, endpoints
 from gpu.services import errors
-from gpu.services.comfyui import ComfyUI, Event, Events, Finished, Output
+from gpu.services.comfyui import ComfyUI, Events, Finished, Output, ValidationError
 from gpu.services.wire import HungUpError
-from imaging import composing, metadata, seeds, storage
+from imaging import composing, metadata, seeds, sources, storage
 from imaging.failing import PictureError, failed
 from imaging.models import GeneratedImage, ImageJob, StoredFile
 from imaging.running import End, EndedError, Running, persist
@@ -44,7 +44,8 @@ def draw(running: Running, lease: arbiter.Held) -> None:
     images = prepare_images(running)
     drawing = Drawing(running, lease, images)
     try:
-        drawing.begin()
+        if drawing.left:
+            drawing.begin()
         for image in images:
             if image.status != Status.DONE:
                 drawing.render(image)
@@ -124,10 +125,10 @@ class Drawing:
         if file is None:
             raise PictureError("source_gone")
         try:
-            data = storage.read(file)
+            name, data = sources.read(file)
         except OSError as error:
             raise PictureError("source_gone") from error
-        return self.comfyui.upload(f"{file.sha256}.{storage.EXTENSIONS[file.content_type]}", data)
+        return self.comfyui.upload(name, data)
 
     def _listen(self) -> Events | None:
         """Return a connection to the websocket, None when there is none to be had.
@@ -172,12 +173,15 @@ class Drawing:
             if not adopted:
                 self._send(image)
             watch = Watch(
-                self.running, self.comfyui, str(image.prompt_id), lambda event: self._tell(image, event)
+                self.running,
+                self.comfyui,
+                str(image.prompt_id),
+                tell=lambda event: self.teller.event(image, event),
+                connect=self._listen,
+                disconnect=self.close,
             )
             connection.close()  # drawing takes minutes, and a connection is dear
-            finished = watch.wait(self._listen(), look_first=adopted)
-            if watch.cut_off:
-                self.close()
+            finished = watch.wait(look_first=adopted)
             if finished and not (adopted and finished.state == "interrupted"):
                 return finished
             # Lost, or taken back by the worker that had it before.
@@ -196,16 +200,20 @@ class Drawing:
             self.running.save_image(image, status=Status.SENDING)
             self.lease.check()
             try:
-                self.comfyui.submit(graph, str(image.prompt_id), events.client_id if events else "", EXTRA)
+                client_id = events.client_id if events else ""
+                sent = self.comfyui.submit(graph, str(image.prompt_id), client_id, EXTRA)
                 break
             except errors.ServiceDownError as error:
                 self.close()
                 self.patience.wait(error)
                 if self._is_known(image):
+                    sent = None
                     break
                 self.running.save_image(image, prompt_id=uuid.uuid4())
         self.patience.answered()
         self.lease.check()
+        if sent and sent.problems:  # it would leave out a branch without a word: perhaps the result's
+            raise ValidationError(sent.problems)
         self.running.save_image(image, status=Status.RENDERING, tries=image.tries + 1)
 
     def _is_known(self, image: GeneratedImage) -> bool:
@@ -223,9 +231,6 @@ class Drawing:
             chosen=self.job.settings,
             source=self.source,
         )
-
-    def _tell(self, image: GeneratedImage, event: Event) -> None:
-        self.teller.event(image, event)
 
     # What slipped through
 

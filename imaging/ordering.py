@@ -17,7 +17,7 @@ from accounts.models import Verb
 from chats.models import Chat, Message
 from chats.sending import title_from
 from gpu import arbiter, snapshot
-from imaging import access, ending, orders, shaping, thinking, wording
+from imaging import access, ending, orders, shaping, sources, thinking, wording
 from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, Workflow
 from imaging.tickets import ticket_of
 from live import log
@@ -50,11 +50,16 @@ def order_picture(
     A picture made from another one has that one's size. The same `client_id` again returns what the
     first call made. Raises AppError (invalid, too_large, draining).
     """
-    file = source.file if source else None
+    words = orders.checked_description(description)
+    if source and source.file:
+        width, height = sources.size_of(source.file)
+    else:
+        width = orders.checked_side("width", width, settings.IMAGE_DEFAULT_WIDTH)
+        height = orders.checked_side("height", height, settings.IMAGE_DEFAULT_HEIGHT)
     order = orders.Order(
-        description=orders.checked_description(description),
-        width=orders.checked_side("width", width, settings.IMAGE_DEFAULT_WIDTH, file),
-        height=orders.checked_side("height", height, settings.IMAGE_DEFAULT_HEIGHT, file),
+        description=words,
+        width=width,
+        height=height,
         variants=orders.checked_variants(variants),
         seed=orders.checked_seed(seed),
         source=source,
@@ -99,10 +104,11 @@ def vary_image(
     job = image.job
     if image.file is None:
         raise AppError(_("This picture is not finished yet."), code=Code.STALE)
+    width, height = sources.size_of(image.file)
     order = orders.Order(
         description=job.description,
-        width=image.width,
-        height=image.height,
+        width=width,
+        height=height,
         variants=orders.checked_variants(variants),
         source=image,
         denoise=shaping.VARY,
@@ -269,6 +275,8 @@ def _place(user: Any, chat: Chat | None, order: orders.Order, client_id: UUID | 
     except IntegrityError:
         if client_id and (before := _ordered_before(user, client_id)):
             return before
+        if client_id and Message.objects.filter(author=user, client_id=client_id).exists():
+            raise AppError(code=Code.CONFLICT) from None
         raise
 
 

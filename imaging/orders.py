@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AppError, Code
 from imaging import seeds, shaping, wording
-from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, StoredFile, Workflow
+from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, Workflow
 
 LONGEST_DESCRIPTION = 4000  # characters
 LONGEST_SEED = 20  # digits; Python reads no number of thousands
@@ -53,10 +53,8 @@ def checked_description(text: str) -> str:
     return text
 
 
-def checked_side(field: str, value: int | None, usual: int, file: StoredFile | None) -> int:
-    """Return a side in pixels: the source's own, the wanted, else the usual one. Raises AppError."""
-    if file is not None:
-        return int(getattr(file, field))
+def checked_side(field: str, value: int | None, usual: int) -> int:
+    """Return a side in pixels: the wanted, else the usual one. Raises AppError."""
     value = usual if value is None else value
     if not LEAST_SIDE <= value <= GREATEST_SIDE or value % STEP:
         sentence = _("Width and height are multiples of %(step)d between %(least)d and %(most)d pixels.")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from PIL import Image, ImageOps
 
 from accounts import limits as quota
 from chats import uploads
 from chats.models import Chat, Message
 from chats.sending import title_from
-from imaging import storage
-from imaging.models import SourcePicture
+from imaging import orders, storage
+from imaging.models import SourcePicture, StoredFile
 from live.events import tell_user
 
 LONGEST_NAME = 190  # characters
@@ -27,6 +30,25 @@ def limits() -> uploads.Limits:
         height=settings.IMAGE_MAX_HEIGHT_UPLOAD,
         longest_side=settings.IMAGE_MAX_SIZE_FOR_GENERATION,
     )
+
+
+def size_of(file: StoredFile) -> tuple[int, int]:
+    """Return the size in which a picture is drawn anew: its own, unless a workflow has made it too large."""
+    longest = max(orders.GREATEST_SIDE, settings.IMAGE_MAX_SIZE_FOR_GENERATION)
+    if max(file.width, file.height) <= longest:
+        return file.width, file.height
+    return uploads.fitting(file.width, file.height, replace(limits(), longest_side=longest))
+
+
+def read(file: StoredFile) -> tuple[str, bytes]:
+    """Return a picture to start from, in that size: a name for it, and its bytes. Raises OSError."""
+    size, data = size_of(file), storage.read(file)
+    if size == (file.width, file.height):
+        return f"{file.sha256}.{storage.EXTENSIONS[file.content_type]}", data
+    written = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as picture:
+        ImageOps.fit(picture, size, Image.Resampling.LANCZOS).save(written, "PNG")
+    return f"{file.sha256}-{size[0]}.png", written.getvalue()
 
 
 def add_source(user: Any, data: bytes, name: str = "") -> SourcePicture:

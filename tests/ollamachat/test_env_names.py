@@ -173,7 +173,7 @@ NAMES = {
 def usual_side(field: str) -> int:
     from django.conf import settings
 
-    return orders.checked_side(field, None, getattr(settings, f"IMAGE_DEFAULT_{field.upper()}"), None)
+    return orders.checked_side(field, None, getattr(settings, f"IMAGE_DEFAULT_{field.upper()}"))
 
 
 def run_settings() -> dict[str, Any]:
