@@ -30,6 +30,10 @@ Check = Callable[[Json], Json]
 Complete = Callable[[Ask, float], tuple[str, Numbers]]
 
 
+class UnusableError(ValueError):
+    """What a model answered is of no use; the text tells the model why, when it is asked once more."""
+
+
 @dataclass(frozen=True)
 class Structured:
     """The checked data; `notice` is the code of why the defaults stand, "" when the model answered."""
@@ -51,19 +55,20 @@ def ask_for_json(
 ) -> Structured:
     """Return what the model answers in the shape of `schema`, as `check` returns it.
 
-    `check` raises ValueError for what it can't use. Never raises itself: `notice` is then
-    `unreachable` (the service failed) or `unusable` (two answers were no use). `complete` asks in
-    Ollama's place, for a caller that must be able to hang up.
+    `check` raises ValueError for what it can't use, UnusableError where the model can be told why. Never
+    raises itself: `notice` is then `unreachable` (the service failed) or `unusable` (two answers were no
+    use). `complete` asks in Ollama's place, for a caller that must be able to hang up.
     """
     asked = list(messages)
     complete = complete or Ollama(url).complete
     try:
         for _attempt in range(2):
             text, _numbers = complete(_ask(model, asked, schema), timeout)
-            found = find_json(text, check)
+            found, why = _find(text, check)
             if found is not None:
                 return Structured(found)
-            asked = [*messages, {"role": "assistant", "content": text[:LONGEST_REPAIRED]}, _repair(schema)]
+            answered = {"role": "assistant", "content": text[:LONGEST_REPAIRED]}
+            asked = [*messages, answered, _repair(schema, why)]
     except ServiceError as error:
         logger.warning("a structured answer failed: %s", error)
         return Structured(defaults, "unreachable")
@@ -72,13 +77,20 @@ def ask_for_json(
 
 def find_json(text: str, check: Check) -> Json | None:
     """Return the last JSON object in `text` that passes `check`, else None."""
-    found = None
+    return _find(text, check)[0]
+
+
+def _find(text: str, check: Check) -> tuple[Json | None, str]:
+    """Return that object, and what was wrong with the last that did not pass."""
+    found, why = None, ""
     for candidate in _objects(text):
         try:
             found = check(candidate)
+        except UnusableError as error:
+            why = str(error)
         except (ValueError, TypeError, KeyError):
             continue
-    return found
+    return found, why
 
 
 def _objects(text: str) -> Iterator[Json]:
@@ -109,8 +121,6 @@ def _ask(model: Known, messages: list[Json], schema: Json) -> Ask:
     )
 
 
-def _repair(schema: Json) -> Json:
-    return {
-        "role": "user",
-        "content": "Answer with one JSON object of this shape and nothing else: " + json.dumps(schema),
-    }
+def _repair(schema: Json, why: str) -> Json:
+    wanted = "Answer with one JSON object of this shape and nothing else: " + json.dumps(schema)
+    return {"role": "user", "content": f"{why} {wanted}" if why else wanted}

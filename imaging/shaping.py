@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chats.structured import UnusableError
+
 CHANGES: dict[str, tuple[float, float]] = {
     "colour": (0.55, 0.65),
     "light": (0.55, 0.65),
@@ -45,7 +47,7 @@ def check(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a model proposes, in range. Raises ValueError, TypeError, KeyError for rubbish."""
     change = str(data["change"]).strip().lower().replace("color", "colour")
     if change not in CHANGES:
-        raise ValueError(change)
+        raise UnusableError(f"The change is one of: {', '.join(CHANGES)}.")
     denoise, steps = float(data["denoise"]), round(float(data["steps"]))
     if denoise != denoise:
         raise ValueError(denoise)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from chats.structured import UnusableError
+
 LONGEST_PROMPT = 1500  # characters; Flux's own text encoder reads 512 tokens
 LONGEST_VISION = 3000
 LEAST_WORDS = 3
@@ -31,7 +33,8 @@ _JUNK_WORDS = (
     "unreal engine(?: 5)?", "octane render", "ray[ -]tracing", "sharp focus", "(?:ultra[ -]?)?hdr", "u?hd",
     "(?:4|8|16)k(?: (?:uhd|resolution|quality))?", "high[ -]resolution", "professional quality",
 )  # fmt: skip
-JUNK = re.compile(rf"\b(?:{'|'.join(_JUNK_WORDS)})\b", re.IGNORECASE)
+_THINGS = "tvs?|televisions?|monitors?|screens?|displays?|cameras?|projectors?"  # a 4K television is a thing
+JUNK = re.compile(rf"\b(?:{'|'.join(_JUNK_WORDS)})\b(?!\s+(?:{_THINGS})\b)", re.IGNORECASE)
 ARTICLE = re.compile(rf"\b(an?)\s+(?:{JUNK.pattern}[\s,]+)+(?=(\w))", re.IGNORECASE)
 REFUSAL = re.compile(
     r"\s*(?:i['\u2019]?m (?:sorry|unable|not able)|i am (?:sorry|unable|not able)|sorry\b"
@@ -39,6 +42,8 @@ REFUSAL = re.compile(
     r"|i (?:do not|don['\u2019]t) (?:feel|think i))",
     re.IGNORECASE,
 )
+QUOTED = re.compile(r'"[^"]*"|“[^”]*”|«[^»]*»')
+MARK = "\x01"  # stands for a quotation meanwhile: no text that was tidied holds one
 SENTENCE_END = re.compile(r"[.!?][\"'\u201d)]?(?=\s|$)")
 
 
@@ -56,21 +61,21 @@ def check_text(data: dict[str, Any]) -> dict[str, Any]:
         raise TypeError(data["text"])
     text = tidy(data["text"])
     if len(text.split()) < LEAST_WORDS or REFUSAL.match(text):
-        raise ValueError("no translation")
+        raise UnusableError("That is no translation.")
     return {"text": shorten(text, LONGEST_VISION)}
 
 
 def clean_prompt(text: str) -> str:
-    """Return a prompt as ComfyUI shall get it. Raises ValueError when it is of no use."""
+    """Return a prompt as ComfyUI shall get it. Raises UnusableError when it is of no use."""
     text = without_junk(tidy(text))
     if REFUSAL.match(text):
-        raise ValueError("a refusal")
+        raise UnusableError("Do not refuse: write the prompt of a harmless picture.")
     if len(text.split()) < LEAST_WORDS:
-        raise ValueError("too short")
+        raise UnusableError("The prompt is too short: write whole sentences.")
     if not is_english(text):
-        raise ValueError("not English")
+        raise UnusableError("The prompt must be in English.")
     if is_a_list_of_tags(text):
-        raise ValueError("tags")
+        raise UnusableError("The prompt must be whole sentences, not a list of keywords.")
     text = shorten(text, LONGEST_PROMPT)
     return text if SENTENCE_END.search(text[-2:]) else text.rstrip(",;: ") + "."
 
@@ -78,11 +83,15 @@ def clean_prompt(text: str) -> str:
 def tidy(text: str) -> str:
     """Return the text on one line, without what no text encoder reads."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split()).strip("`\"' ")
+    text = " ".join(printable.split()).strip("` ")
+    quoted = len(text) > 1 and text[0] in "\"'" and text.find(text[0], 1) == len(text) - 1
+    return text[1:-1].strip() if quoted else text
 
 
 def without_junk(text: str) -> str:
-    """Return the text without the words that Flux ignores or takes literally."""
+    """Return the text without the words that Flux ignores or takes literally; what is quoted stays."""
+    quoted = iter(QUOTED.findall(text))
+    text = QUOTED.sub(MARK, text)
     text = ARTICLE.sub(_article, text)
     text = JUNK.sub("", text)
     text = re.sub(r"\s+([,.;:!?])", r"\1", text)
@@ -90,7 +99,7 @@ def without_junk(text: str) -> str:
     text = re.sub(r"(^|[.!?]\s+)[,;:.\s]+", r"\1", text)
     text = re.sub(r"([.!?])\s*\.+(?=\s|$)", r"\1", text)
     text = re.sub(r"\s{2,}", " ", text).strip(" ,;:")
-    return text[:1].upper() + text[1:]
+    return re.sub(MARK, lambda _: next(quoted), text[:1].upper() + text[1:])
 
 
 def _article(found: re.Match[str]) -> str:

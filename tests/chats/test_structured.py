@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chats.structured import Json, Structured, ask_for_json, find_json
+from chats.structured import Check, Json, Structured, UnusableError, ask_for_json, find_json
 from gpu.models import LanguageModel
 from gpu.snapshot import Known
 from tests.standins.ollama import ScriptedOllama
@@ -33,7 +33,9 @@ def check(data: Json) -> Json:
     return {"n": int(data["n"])}
 
 
-def ask(ollama: ScriptedOllama, model: Known = PLAIN, timeout: float = 10) -> Structured:
+def ask(
+    ollama: ScriptedOllama, model: Known = PLAIN, timeout: float = 10, check: Check = check
+) -> Structured:
     return ask_for_json(
         ollama.url,
         model=model,
@@ -100,6 +102,15 @@ def test_an_unusable_answer_is_repaired_once(ollama: ScriptedOllama) -> None:
     repair = ollama.chats[1].body["messages"]
     assert repair[:2] == [*QUESTION, {"role": "assistant", "content": "Many."}]
     assert '"required": ["n"]' in repair[2]["content"]
+
+
+def test_the_model_is_told_what_was_wrong_with_its_answer(ollama: ScriptedOllama) -> None:
+    def refuse(data: Json) -> Json:
+        raise UnusableError("The number is too large.")
+
+    ollama.default = says('{"n": 5}')
+    ask(ollama, check=refuse)
+    assert ollama.chats[1].body["messages"][-1]["content"].startswith("The number is too large. Answer with")
 
 
 @pytest.mark.parametrize("words", ["Many.", "", '{"n": 1000}'])
