@@ -10,20 +10,27 @@ import hashlib
 import io
 import logging
 import os
+import re
 import secrets
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
 from accounts.errors import AppError, Code
-from imaging.models import StoredFile
+from imaging.models import PictureDescription, StoredFile
 
 logger = logging.getLogger(__name__)
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 THUMBS = (256, 768)  # pixels of the longest side
 THUMB_QUALITY = 80
+OURS = re.compile(r"(?P<beside>\.?)(?P<sha256>[0-9a-f]{64})\..+")
+"""The names of files here; those that are not in their places yet begin with a dot."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -36,7 +43,9 @@ def save(data: bytes) -> StoredFile:
     if content_type not in EXTENSIONS:
         raise ValueError(f"{content_type} is not kept")
     place = _place(sha256, EXTENSIONS[content_type])
-    if not place.exists() or place.stat().st_size != len(data):
+    if place.exists() and place.stat().st_size == len(data):
+        place.touch()  # as young as if it were written now: no sweep takes it before its row is there
+    else:
         _write(place, data)
     facts = {"bytes": len(data), "width": width, "height": height, "content_type": content_type}
     return StoredFile.objects.get_or_create(sha256=sha256, defaults=facts)[0]
@@ -61,10 +70,43 @@ def thumb(file: StoredFile, side: int) -> Path:
 
 
 def remove(file: StoredFile) -> None:
-    """Take the file and its thumbnails from the disk, then its row."""
-    for place in (path(file), *(_place(file.sha256, f"{side}.webp") for side in THUMBS)):
-        place.unlink(missing_ok=True)
-    file.delete()
+    """Take a file and what is known of it away; one that something refers to again meanwhile stays."""
+    places = [path(file), *(_place(file.sha256, f"{side}.webp") for side in THUMBS)]
+    try:
+        with transaction.atomic():
+            PictureDescription.objects.filter(sha256=file.sha256).delete()
+            file.delete()
+            for place in places:  # before the row's end is known: the same picture sent again waits for it
+                place.unlink(missing_ok=True)
+    except (ProtectedError, IntegrityError):
+        logger.info("the file %s is in use again and stays", file)
+
+
+def remove_strays(before: datetime) -> int:
+    """Remove what was left here before then by whoever died over it; returns how many files."""
+    count = 0
+    for folder in Path(settings.IMAGE_STORAGE_PATH).glob("[0-9a-f][0-9a-f]"):
+        count += sum(_remove_stray(place, before) for place in _strays(folder))
+    return count
+
+
+def _strays(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder that no row knows, and those that were never finished."""
+    known = set(StoredFile.objects.filter(sha256__startswith=folder.name).values_list("sha256", flat=True))
+    for place in folder.iterdir():
+        found = OURS.fullmatch(place.name)
+        if found and (found["beside"] or found["sha256"] not in known):
+            yield place
+
+
+def _remove_stray(place: Path, before: datetime) -> bool:
+    try:
+        old = place.stat().st_mtime < before.timestamp()
+        if old:
+            place.unlink()
+    except FileNotFoundError:
+        return False
+    return old
 
 
 def _place(sha256: str, ending: str) -> Path:

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from gpu import arbiter, endpoints, snapshot
 from gpu.services.comfyui import ComfyUI
 from gpu.services.errors import ServiceError
 from imaging import ending, ordering, storage, thinking
-from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
+from imaging.models import GeneratedImage, ImageJob, PictureDescription, SourcePicture, StoredFile
 from imaging.tickets import ticket_of
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def send_again() -> None:
 
 
 def clear_files() -> None:
-    """Remove what was deleted or has been of no use for 30 days, and the files that nothing refers to."""
+    """Remove what was deleted or has been of no use for 30 days, and files that nothing refers to."""
     long_ago = timezone.now() - KEPT_DELETED
     GeneratedImage.objects.filter(deleted_at__lt=long_ago).delete()
     gone = Q(message__deleted_at__lt=long_ago) | Q(chat__deleted_at__lt=long_ago)
@@ -124,5 +124,10 @@ def clear_files() -> None:
     SourcePicture.objects.filter(unseen, beside=None).delete()
     SourcePicture.objects.filter(deleted_at__lt=long_ago, beside=None).delete()
     SourcePicture.objects.unused().filter(created_at__lt=long_ago).delete()
-    for file in StoredFile.objects.orphans().filter(created_at__lt=timezone.now() - YOUNG):
+    young = timezone.now() - YOUNG
+    for file in StoredFile.objects.orphans().filter(created_at__lt=young):
         storage.remove(file)
+    known = StoredFile.objects.filter(sha256=OuterRef("sha256"))
+    PictureDescription.objects.filter(~Exists(known), created_at__lt=young).delete()
+    if strays := storage.remove_strays(young):
+        logger.info("%s files that no row knew are removed", strays)

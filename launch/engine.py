@@ -19,6 +19,7 @@ Found = TypeVar("Found")
 MISSES = 2  # looks without an answer before the stand-in comes back: a restarting Ollama misses one
 NAME = "engine"
 SKETCHER = "sketch"
+MOST_COPIES = 8  # pictures in each of the sketcher's folders: a job has at most four
 
 
 def is_installed() -> bool:
@@ -33,9 +34,12 @@ def program(port: int, environment: Mapping[str, str]) -> Program:
 
 
 def sketcher(port: int, folder: Path, environment: Mapping[str, str]) -> Program:
-    """Return the stand-in for ComfyUI as the supervisor runs it; it keeps its pictures in `folder`."""
+    """Return the stand-in for ComfyUI as the supervisor runs it; it works in `folder`.
+
+    The app keeps the pictures itself, and a copy must not outlive what somebody deletes.
+    """
     command = [sys.executable, "-m", "gpu.engines.comfyui", "--port", str(port), "--folder", str(folder)]
-    return Program(SKETCHER, command, environment)
+    return Program(SKETCHER, [*command, "--most", str(MOST_COPIES)], environment)
 
 
 class Watch(Generic[Found]):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from gpu import arbiter
 from imaging import ordering, sweep, tickets
-from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
+from imaging.models import GeneratedImage, ImageJob, PictureDescription, SourcePicture, StoredFile
 from live.redis import client
 from tests.imaging.studio import Studio, end_of, fresh, images, upload
 
@@ -186,3 +186,12 @@ def test_a_file_that_was_stored_a_moment_ago_is_no_orphan_yet(studio: Studio, al
     StoredFile.objects.update(created_at=LONG_AGO - timedelta(days=1))
     sweep.clear_files()
     assert StoredFile.objects.count() == 0
+
+
+def test_what_a_model_saw_in_a_file_that_is_gone_goes_too(studio: Studio, alice: User) -> None:
+    kept = upload(alice)
+    for sha256 in (kept.file.sha256, "0" * 64):
+        PictureDescription.objects.create(sha256=sha256, model_name="llava", text="A teal wall.")
+    PictureDescription.objects.update(created_at=LONG_AGO - timedelta(days=1))
+    sweep.clear_files()
+    assert PictureDescription.objects.get().sha256 == kept.file.sha256

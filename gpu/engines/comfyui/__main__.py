@@ -21,6 +21,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8188, help="0 takes any free one")
     parser.add_argument("--folder", type=Path, help="keeps the pictures; without it they go when it ends")
+    parser.add_argument("--most", type=int, help="keeps only so many pictures in each of its folders")
     parser.add_argument("--picture-seconds", type=float, default=3.0, help="what one picture takes")
     parser.add_argument("--load-seconds", type=float, default=1.0, help="what loading a model takes")
     return parser.parse_args()
@@ -45,10 +46,10 @@ def main() -> int:
     arguments = _arguments()
     try:
         if arguments.folder:
-            asyncio.run(serve(arguments, arguments.folder))
+            asyncio.run(serve(arguments, arguments.folder, arguments.most))
         else:
             with tempfile.TemporaryDirectory(prefix="ollama-chat-pictures-") as folder:
-                asyncio.run(serve(arguments, Path(folder), MOST_PICTURES))
+                asyncio.run(serve(arguments, Path(folder), arguments.most or MOST_PICTURES))
     except OSError as error:
         sys.stderr.write(f"{error.strerror or error}\n")
         return 1

@@ -35,7 +35,7 @@ class Uploaded:
 class Files:
     """`input`, `output` and `temp` under one folder; nothing is read or written outside of it.
 
-    `most`: of the pictures that it drew itself, only so many are kept in each of their folders.
+    `most`: only so many pictures are kept in each of their folders.
     """
 
     def __init__(self, folder: Path, most: int | None = None) -> None:
@@ -76,10 +76,12 @@ class Files:
         number = 0
         while not overwrite and path.exists():
             if path.read_bytes() == data:
+                path.touch()
                 return Uploaded(path.name, subfolder, root)
             number += 1
             path = path.with_name(f"{Path(name).stem} ({number}){Path(name).suffix}")
         path.write_bytes(data)
+        self._forget(path.parent)
         return Uploaded(path.name, subfolder, root)
 
     def save(
@@ -102,8 +104,8 @@ class Files:
 
     def _forget(self, folder: Path) -> None:
         if self._most is not None:
-            drawn = sorted(folder.glob("*.png"), key=lambda path: path.stat().st_mtime_ns)
-            for path in drawn[: -self._most]:
+            files = [path for path in folder.iterdir() if path.is_file()]
+            for path in sorted(files, key=lambda path: path.stat().st_mtime_ns)[: -self._most]:
                 path.unlink()
 
     def _next(self, folder: Path, stem: str) -> int:
