@@ -280,7 +280,9 @@ def test_the_built_in_graphs_draw_and_change(studio: Studio, alice: User, model:
     assert drawn.workflow_hash != changed.workflow_hash
 
 
-@pytest.mark.parametrize("name", ["one checkpoint", "separate files", "a subgraph"])
+@pytest.mark.parametrize(
+    "name", ["one checkpoint", "separate files", "a subgraph", "a guider with cfg", "both encoders"]
+)
 def test_an_operators_workflow_draws(studio: Studio, alice: User, name: str) -> None:
     own(graphs.ALL[name])
     first = studio.drawn(alice, seed="7")
