@@ -273,6 +273,7 @@ class Drawing:
             png, width, height = metadata.as_png(self._download(output))
         except ValueError as error:
             raise PictureError("output_unreadable") from error
+        image.numbers = {"seconds": round(seconds, 2)}
         file = self._store(metadata.write_into(png, metadata.facts(self.job, image)))
         self.running.save_image(
             image,
@@ -281,7 +282,7 @@ class Drawing:
             width=width,
             height=height,
             finished_at=timezone.now(),
-            numbers={"seconds": round(seconds, 2)},
+            numbers=image.numbers,
         )
         self.teller.image(image)
 

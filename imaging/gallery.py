@@ -10,6 +10,9 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from imaging.api import shapes
 from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
@@ -18,6 +21,15 @@ PAGE = 60
 LONGEST_QUERY = 200  # characters
 MOST_WORDS = 8
 YEARS = range(2000, 3000)
+SHOWN_HASH = 12  # characters
+SETTINGS = {
+    "steps": gettext_lazy("Steps"),
+    "denoise": gettext_lazy("Denoise"),
+    "cfg": gettext_lazy("CFG"),
+    "guidance": gettext_lazy("Guidance"),
+    "sampler": gettext_lazy("Sampler"),
+    "scheduler": gettext_lazy("Scheduler"),
+}
 
 
 @dataclass(frozen=True)
@@ -156,3 +168,17 @@ def _day(text: str) -> date | None:
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def how_it_was_made(image: GeneratedImage) -> list[tuple[Any, Any]]:
+    """Return the settings, the workflow and the times of a finished variant, in pairs for people."""
+    job = image.job
+    told: list[tuple[Any, Any]] = [(label, job.settings.get(name)) for name, label in SETTINGS.items()]
+    told.append((_("Workflow"), job.workflow_hash[:SHOWN_HASH]))
+    told.append((_("Words took"), _seconds(job.numbers.get("thinking"))))
+    told.append((_("Drawing took"), _seconds(image.numbers.get("seconds"))))
+    return [(label, value) for label, value in told if value not in (None, "")]
+
+
+def _seconds(value: Any) -> str:
+    return _("%(n)s s") % {"n": localize(round(value, 1))} if isinstance(value, int | float) else ""

@@ -60,6 +60,7 @@ def one(request: AuthenticatedRequest, image_id: int) -> HttpResponse:
         raise AppError(_("This picture is not finished yet."), code=Code.NOT_FOUND)
     shown = gallery.with_variants(ImageJob.objects.filter(pk=image.job_id)).get().shown  # type: ignore[attr-defined]
     context = {"image": image, "job": image.job, "shown": shown, "best": shapes.best_of(shown)}
+    context["made"] = gallery.how_it_was_made(image)
     template = "imaging/_viewed.html" if wants_json(request) else "imaging/one.html"
     return render(request, template, context)
 

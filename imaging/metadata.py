@@ -51,6 +51,7 @@ def facts(job: ImageJob, image: GeneratedImage) -> dict[str, Any]:
         "settings": job.settings,
         "model": job.model_name,
         "workflow_hash": job.workflow_hash,
+        "timings": {**job.numbers, "drawing": image.numbers.get("seconds")},
         "kind": job.kind,
         "job": job.pk,
         "variant": image.index + 1,

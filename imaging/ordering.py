@@ -50,7 +50,7 @@ def order_picture(
     A picture made from another one has that one's size. The same `client_id` again returns what the
     first call made. Raises AppError (invalid, too_large, draining).
     """
-    words = orders.checked_description(description)
+    words, denoise = orders.checked_description(description), orders.checked_denoise(denoise)
     if source and source.file:
         width, height = sources.size_of(source.file)
     else:
@@ -64,7 +64,7 @@ def order_picture(
         seed=orders.checked_seed(seed),
         source=source,
         strength=orders.checked_strength(strength),
-        denoise=orders.checked_denoise(denoise),
+        denoise=denoise if source else None,  # without a picture there is nothing to keep of it
         prompt_first=prompt_first,
     )
     return _place(user, chat, order, client_id)
@@ -144,6 +144,8 @@ def approve_prompt(job: ImageJob, *, prompt: str = "", chosen: dict[str, Any] | 
     """
     prompt = orders.checked_prompt(prompt) if prompt.strip() else job.prompt
     decided = orders.checked_settings(chosen or {})
+    if not job.changes_a_picture:
+        decided.pop("denoise", None)
     told = {**job.settings, **decided}
     with transaction.atomic():
         moved = ImageJob.objects.filter(pk=job.pk, status=Status.REVIEWING, cancelled_at=None).update(
@@ -379,8 +381,9 @@ def source_of_message(
     if brought := SourcePicture.objects.visible_to(user).filter(message_id=message_id).first():
         return brought
     if image_id is not None:
-        return access.get_image(user, image_id)
-    image = access.best_image(access.get_job_of_message(user, message_id))
-    if image is None:
+        image: GeneratedImage | None = access.get_image(user, image_id)
+    else:
+        image = access.best_image(access.get_job_of_message(user, message_id))
+    if image is None or image.job.message_id != message_id:
         raise AppError(_("There is no such picture."), code=Code.NOT_FOUND)
     return image

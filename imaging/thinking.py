@@ -60,8 +60,9 @@ def think(running: Running, lease: arbiter.Held) -> None:
             running.move_to(Status.SHAPING, **_worded(running, asker, seen))
             running.line.tell("prompt", prompt=job.prompt, vision=job.vision_text)
         if job.status == Status.SHAPING:
+            shaped = _shaped(running, asker, seen)
             numbers = {**job.numbers, "thinking": round(time.monotonic() - begun, 2)}
-            _hand_on(running, numbers=numbers, **_shaped(running, asker, seen))
+            _hand_on(running, numbers=numbers, **shaped)
     finally:
         lease.used = asker.seconds
 

@@ -45,7 +45,7 @@ def order(request: Request) -> tuple[ImageJob, dict[str, Any]]:
         told["description"],
         width=told.get("width"),
         height=told.get("height"),
-        variants=told["batch_count"],
+        variants=1 if told["batch_count"] is None else told["batch_count"],
         seed=told["seed"],
         source=_source(request.user, told),
         strength=told["strength"],

@@ -32,9 +32,11 @@ class GenerateSerializer(Loose):
     reference_image_id = IdField(help_text="A message with a picture: its chosen one, else the first.")
     image_id = IdField(help_text="Which of that message's pictures.")
     source_id = IdField(help_text="An upload.")
-    batch_count = serializers.IntegerField(required=False, default=1)
-    seed = serializers.CharField(required=False, allow_blank=True, default="")
-    denoise = serializers.FloatField(required=False, allow_null=True)
+    batch_count = serializers.IntegerField(required=False, allow_null=True, default=1)
+    seed = serializers.CharField(required=False, allow_blank=True, allow_null=True, default="")
+    denoise = serializers.FloatField(
+        required=False, allow_null=True, help_text="Counts only for a change of a picture."
+    )
     strength = serializers.CharField(
         required=False, allow_blank=True, default="", help_text="keep, balanced or free"
     )
@@ -99,6 +101,7 @@ class VariantSerializer(Loose):
     url = serializers.CharField()
     thumb_url = serializers.CharField()
     chosen = serializers.BooleanField()
+    seconds = serializers.FloatField(required=False, allow_null=True, help_text="What drawing it took.")
 
 
 class JobSerializer(Loose):
@@ -120,6 +123,9 @@ class JobSerializer(Loose):
     settings = serializers.DictField(required=False)
     model = serializers.CharField(required=False)
     workflow_hash = serializers.CharField(required=False)
+    timings = serializers.DictField(
+        required=False, help_text="Seconds that words and settings took, as `thinking`."
+    )
     width = serializers.IntegerField(required=False)
     height = serializers.IntegerField(required=False)
     batch_count = serializers.IntegerField(required=False)

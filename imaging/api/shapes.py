@@ -42,6 +42,7 @@ def describe(job: ImageJob) -> dict[str, Any]:
         "settings": job.settings,
         "model": job.model_name,
         "workflow_hash": job.workflow_hash,
+        "timings": job.numbers,
         "width": job.width,
         "height": job.height,
         "batch_count": job.variants,
@@ -94,6 +95,7 @@ def images(shown: Sequence[GeneratedImage]) -> list[dict[str, Any]]:
             "url": image_url(image.file),
             "thumb_url": image_url(image.file, "768"),
             "chosen": image.chosen,
+            "seconds": image.numbers.get("seconds"),
         }
         for image in shown
         if image.file

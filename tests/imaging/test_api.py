@@ -74,6 +74,29 @@ def test_a_picture_is_made_from_another_one(studio: Studio, alice_client: Client
     assert told["settings"]["denoise"] < 1
 
 
+def test_a_variant_is_taken_from_the_message_that_is_named(
+    studio: Studio, alice: User, alice_client: Client, drawn: ImageJob
+) -> None:
+    other = studio.drawn(alice).images.get()
+    mine = drawn.images.get(index=1)
+    named = {"reference_image_id": drawn.message_id, "description": "Сделай снег синим"}
+    assert generate(alice_client, **named, image_id=other.pk).status_code == 404
+    assert generate(alice_client, **named, image_id=mine.pk).status_code == 202
+
+
+def test_what_is_null_is_as_if_it_were_left_out(studio: Studio, alice_client: Client) -> None:
+    told = generate(alice_client, seed=None, batch_count=None, denoise=None, strength="")
+    assert (told.status_code, told.json()["batch_count"]) == (202, 1)
+
+
+def test_denoise_without_a_picture_to_start_from_counts_for_nothing(
+    studio: Studio, alice_client: Client
+) -> None:
+    told = generate(alice_client, denoise=0.3).json()
+    studio.work()
+    assert alice_client.get(f"/api/image/{told['message_id']}").json()["settings"]["denoise"] == 1
+
+
 def test_the_same_order_twice_is_one(studio: Studio, alice_client: Client) -> None:
     same = "11111111-2222-4333-8444-555555555555"
     first, second = (generate(alice_client, client_id=same).json() for _ in range(2))
