@@ -17,11 +17,11 @@ from tests.standins.ollama import ScriptedOllama
 
 SHORT = {
     "GPU_HANDOFF": "none",
-    "GPU_LEASE_TTL": 1.0,
+    "GPU_LEASE_TTL": 10.0,
     "GPU_LEASE_RENEW": 0.2,
     "ANSWER_HEARTBEAT": 0.2,
-    "ANSWER_STALE": 1.0,
-    "COMFYUI_TIMEOUT": 1.5,
+    "ANSWER_STALE": 10.0,
+    "COMFYUI_TIMEOUT": 20.0,
 }
 
 

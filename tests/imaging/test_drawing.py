@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,8 @@ from accounts.models import User
 from gpu import arbiter
 from gpu.services.comfyui import ComfyUI
 from imaging import ordering, pipeline, pulse, storage
-from imaging.models import GeneratedImage, ImageJob, Workflow
+from imaging.models import GeneratedImage, ImageJob
 from imaging.running import End
-from tests.imaging import graphs as workflow_graphs
 from tests.imaging.studio import (
     Studio,
     end_of,
@@ -26,11 +24,9 @@ from tests.imaging.studio import (
     images,
     nobody_holds_the_card,
     pixels,
-    png,
     told,
     upload,
 )
-from tests.standins.comfyui_graphs import txt2img
 from tests.standins.comfyui_script import Fault, Garbage
 
 
@@ -86,21 +82,6 @@ def test_a_picture_to_start_from_is_handed_over_and_changed(studio: Studio, alic
     assert sampler(graph)["denoise"] == 0.6
 
 
-@pytest.mark.parametrize("vary", [False, True])
-def test_a_picture_that_a_workflow_has_enlarged_is_changed_in_a_size_that_may_be_ordered(
-    studio: Studio, alice: User, vary: bool
-) -> None:
-    image = images(studio.drawn(alice))[0]
-    large = storage.save(png(size=(4096, 2048)))
-    GeneratedImage.objects.filter(pk=image.pk).update(file=large, width=4096, height=2048)
-    image.refresh_from_db()
-    job = ordering.vary_image(image, variants=1) if vary else studio.order(alice, source=image, denoise=0.6)
-    studio.work()
-    job = fresh(job)
-    assert (job.status, job.width, job.height) == ("done", 2048, 1024)
-    assert (images(job)[0].width, images(job)[0].height) == (2048, 1024)
-
-
 def test_the_same_seed_and_words_give_the_same_pixels(studio: Studio, alice: User) -> None:
     first, second = studio.drawn(alice, seed=7), studio.drawn(alice, seed=7)
     assert pixels(images(first)[0]) == pixels(images(second)[0])
@@ -123,6 +104,8 @@ def left_behind(studio: Studio, job: ImageJob, *, sent: bool, status: str) -> Ge
     )
     ImageJob.objects.filter(pk=job.pk).update(status="rendering")
     if sent:
+        from tests.standins.comfyui_graphs import txt2img
+
         ComfyUI(studio.comfyui.url).submit(txt2img(seed=5), str(image.prompt_id))
     return image
 
@@ -154,19 +137,11 @@ def test_a_prompt_that_never_arrived_is_sent_under_a_fresh_id(studio: Studio, al
 
 def test_a_prompt_that_its_dying_worker_took_back_is_sent_again(studio: Studio, alice: User) -> None:
     job = ready(studio, alice)
-    studio.comfyui.picture_seconds = 5
+    studio.comfyui.picture_seconds = 10
     image = left_behind(studio, job, sent=True, status="sending")
     studio.comfyui.wait_for(studio.rendered)
     ComfyUI(studio.comfyui.url).cancel(str(image.prompt_id))
     studio.comfyui.picture_seconds = 0.05
-    studio.work()
-    assert fresh(job).status == "done"
-
-
-def test_a_job_whose_variants_are_all_there_ends_without_comfyui(studio: Studio, alice: User) -> None:
-    job = ready(studio, alice)
-    GeneratedImage.objects.create(job=job, index=0, seed="5", status="done", file=upload(alice).file)
-    studio.comfyui.stop()
     studio.work()
     assert fresh(job).status == "done"
 
@@ -226,10 +201,8 @@ def failed(job: ImageJob, code: str) -> ImageJob:
 
 def test_a_full_card_is_told_and_what_was_finished_is_kept(studio: Studio, alice: User) -> None:
     job = ready(studio, alice, variants=2)
-    studio.comfyui.picture_seconds = 0.3
-    thread = begun(studio, job)
-    studio.comfyui.script(Fault.OUT_OF_MEMORY)
-    thread.join(10)
+    studio.comfyui.script(None, Fault.OUT_OF_MEMORY)
+    studio.work()
     job = failed(job, "out_of_memory")
     assert "memory" in job.error
     assert [image.status for image in images(job)] == ["done", "rendering"]
@@ -257,24 +230,7 @@ def test_a_refused_workflow_names_node_and_field(studio: Studio, alice: User) ->
     assert "sampler_name" in job.error
 
 
-def test_a_branch_that_comfyui_would_leave_out_is_told_and_nothing_is_drawn(
-    studio: Studio, alice: User
-) -> None:
-    graph = workflow_graphs.custom()
-    graph["20"] = {**graph["13"], "inputs": {"samples": ["21", 0], "vae": ["3", 0]}}
-    graph["21"] = copy.deepcopy(txt2img()["31"])
-    graph["21"]["inputs"] |= {"model": ["1", 0], "positive": ["5", 0], "negative": ["4", 0],
-                              "latent_image": ["11", 0], "sampler_name": "nonsense"}  # fmt: skip
-    graph["22"] = copy.deepcopy(graph["14"])
-    graph["22"]["inputs"]["images"] = ["20", 0]
-    Workflow.objects.create(name="Mine", kind="txt2img", graph=graph, serves="txt2img")
-    studio.comfyui.picture_seconds = 60
-    job = failed(studio.drawn(alice), "workflow_refused")
-    assert "sampler_name" in job.error
-    sent = studio.comfyui.called("/prompt")[0].body["prompt_id"]
-    assert [call.body for call in studio.comfyui.called("/interrupt")] == [{"prompt_id": sent}]
-
-
+@override_settings(COMFYUI_TIMEOUT=1.5)
 def test_no_progress_for_too_long_takes_the_prompt_back(studio: Studio, alice: User) -> None:
     studio.comfyui.script(Fault.STUCK)
     job = failed(studio.drawn(alice), "comfyui_timeout")
@@ -283,43 +239,21 @@ def test_no_progress_for_too_long_takes_the_prompt_back(studio: Studio, alice: U
     assert [call.body for call in studio.comfyui.called("/interrupt")] == [{"prompt_id": sent}]
 
 
+@override_settings(COMFYUI_TIMEOUT=3.0)
 def test_slow_progress_is_progress(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 4.0
+    studio.comfyui.picture_seconds = 4.5
     assert studio.drawn(alice).status == "done"
 
 
-def test_without_a_websocket_a_slow_picture_is_not_taken_for_a_stuck_one(studio: Studio, alice: User) -> None:
-    studio.comfyui.refuses_sockets, studio.comfyui.picture_seconds = True, 4.0
-    assert studio.drawn(alice).status == "done"
-
-
-@override_settings(COMFYUI_TIMEOUT=0.5)
-def test_without_a_websocket_a_stuck_picture_ends_all_the_same(studio: Studio, alice: User) -> None:
-    studio.comfyui.refuses_sockets = True
-    studio.comfyui.script(Fault.STUCK)
-    failed(studio.drawn(alice), "comfyui_timeout")
-
-
-def test_a_websocket_that_broke_is_opened_again(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 20.0
-    job = ready(studio, alice)
-    thread = begun(studio, job)
-    studio.comfyui.wait_for(lambda: told(job, "progress"), 20)
-    studio.comfyui.drop_sockets()
-    studio.comfyui.wait_for(lambda: len(studio.comfyui.called("/ws", "GET")) == 2, 20)
-    count = len(told(job, "progress"))
-    studio.comfyui.wait_for(lambda: len(told(job, "progress")) > count, 20)
-    ordering.cancel_job(fresh(job))
-    thread.join(20)
-    assert fresh(job).status == "cancelled"
-
-
+@override_settings(COMFYUI_TIMEOUT=2.5)
 def test_a_picture_that_somebody_else_has_in_line_is_waited_for(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 3.0
+    from tests.standins.comfyui_graphs import txt2img
+
+    studio.comfyui.picture_seconds = 4.0
     ComfyUI(studio.comfyui.url).submit(txt2img(), str(uuid.uuid4()))
     job = ready(studio, alice)
     thread = begun_behind(studio)
-    thread.join(15)
+    thread.join(30)
     assert fresh(job).status == "done"
     assert not studio.comfyui.called("/interrupt")
 
@@ -332,14 +266,15 @@ def begun_behind(studio: Studio) -> Any:
 
 
 def test_a_picture_that_somebody_stopped_in_comfyui_fails(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 5
+    studio.comfyui.picture_seconds = 30
     job = ready(studio, alice)
     thread = begun(studio, job)
     ComfyUI(studio.comfyui.url).cancel(studio.rendered()[0])
-    thread.join(10)
+    thread.join(20)
     failed(job, "interrupted")
 
 
+@override_settings(COMFYUI_TIMEOUT=1.0)
 def test_a_comfyui_that_is_away_is_told_with_its_address(studio: Studio, alice: User) -> None:
     job = ready(studio, alice)
     studio.comfyui.stop()
@@ -386,11 +321,8 @@ def test_a_comfyui_that_dies_each_time_is_told_and_what_was_finished_is_kept(
     studio: Studio, alice: User
 ) -> None:
     job = ready(studio, alice, variants=2)
-    studio.comfyui.picture_seconds = 0.3
-    thread = begun(studio, job)
-    studio.comfyui.script(Fault.DIES)
-    studio.comfyui.script(Fault.DIES)
-    thread.join(15)
+    studio.comfyui.script(None, Fault.DIES, Fault.DIES)
+    studio.work()
     job = failed(job, "comfyui_lost")
     assert images(job)[0].status == "done"
     assert len(studio.rendered()) == 3
@@ -398,11 +330,11 @@ def test_a_comfyui_that_dies_each_time_is_told_and_what_was_finished_is_kept(
 
 @override_settings(COMFYUI_TIMEOUT=1.0)
 def test_a_comfyui_that_dies_and_stays_away_is_told(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 10
+    studio.comfyui.picture_seconds = 30
     job = ready(studio, alice)
     thread = begun(studio, job)
     studio.comfyui.stop()
-    thread.join(10)
+    thread.join(30)
     failed(job, "comfyui_down")
 
 
@@ -410,11 +342,11 @@ def test_a_comfyui_that_dies_and_stays_away_is_told(studio: Studio, alice: User)
 
 
 def test_cancelling_takes_back_this_prompt_alone(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 10
+    studio.comfyui.picture_seconds = 60
     job = ready(studio, alice, variants=3)
     thread = begun(studio, job)
     ordering.cancel_job(fresh(job))
-    thread.join(5)
+    thread.join(20)
     assert not thread.is_alive()
     job = fresh(job)
     assert (job.status, job.message.status) == ("cancelled", "stopped")
@@ -429,23 +361,26 @@ def test_cancelling_keeps_the_variants_that_are_finished(studio: Studio, alice: 
     studio.comfyui.picture_seconds = 0.5
     job = ready(studio, alice, variants=4)
     thread = begun(studio, job)
-    studio.comfyui.wait_for(lambda: told(job, "image"), 10)
+    studio.comfyui.picture_seconds = 60
+    studio.comfyui.wait_for(lambda: told(job, "image"))
     ordering.cancel_job(fresh(job))
-    thread.join(5)
+    thread.join(20)
+    assert not thread.is_alive()
     assert images(job)[0].status == "done"
     assert fresh(job).status == "cancelled"
     assert images(job)[3].status == "new"
 
 
 def test_a_lost_lease_takes_the_prompt_back_and_waits_for_the_card_again(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 10
+    studio.comfyui.picture_seconds = 60
     job = ready(studio, alice)
     thread = begun(studio, job)
     (lease,) = arbiter.read().leases
     from gpu.arbiter.holding import keeper
 
     keeper()._held[lease.id].lose()
-    thread.join(5)
+    thread.join(20)
+    assert not thread.is_alive()
     assert fresh(job).status == "rendering"
     assert fresh(job).claim is None
     assert len(studio.comfyui.called("/interrupt")) == 1
@@ -459,11 +394,12 @@ def test_a_lost_lease_takes_the_prompt_back_and_waits_for_the_card_again(studio:
 def test_a_worker_whose_row_was_taken_writes_nothing_and_leaves_the_prompt_alone(
     studio: Studio, alice: User
 ) -> None:
-    studio.comfyui.picture_seconds = 1.0
+    studio.comfyui.picture_seconds = 60
     job = ready(studio, alice)
     thread = begun(studio, job)
     ImageJob.objects.filter(pk=job.pk).update(claim="another worker")
-    thread.join(5)
+    thread.join(20)
+    assert not thread.is_alive()
     job = fresh(job)
     assert (job.status, job.claim) == ("rendering", "another worker")
     (image,) = images(job)
@@ -487,11 +423,11 @@ def test_a_lease_that_is_gone_does_nothing(studio: Studio, alice: User) -> None:
 
 
 def test_a_worker_that_is_asked_to_go_leaves_the_prompt_for_the_next_one(studio: Studio, alice: User) -> None:
-    studio.comfyui.picture_seconds = 2.0
+    studio.comfyui.picture_seconds = 3.0
     job = ready(studio, alice)
     thread = begun(studio, job)
     pulse.pulse()._running[job.pk].end_as(End.LEAVING)
-    thread.join(2)
+    thread.join(20)
     assert not thread.is_alive()
     assert (fresh(job).status, fresh(job).claim) == ("rendering", None)
     studio.comfyui.wait_for(lambda: studio.grants)

@@ -55,7 +55,7 @@ class ScriptedComfyUI(Pace):
         self.revive_seconds: float | None = 0.1
         self.calls: list[Call] = []
         self.record = Record(record)
-        self._faults: list[Fault] = []
+        self._faults: list[Fault | None] = []
         self._due: dict[str, Fault] = {}
         self._port = port
         self._engine: Engine | None = None
@@ -98,9 +98,9 @@ class ScriptedComfyUI(Pace):
         """Returns the requests to one path."""
         return [call for call in self.calls if (call.path, call.method) == (path, method)]
 
-    def script(self, fault: Fault) -> None:
-        """Lets the next prompt go wrong that begins to compute; called again, the one after it too."""
-        self._faults.append(fault)
+    def script(self, *faults: Fault | None) -> None:
+        """Lets the next prompts go wrong that begin to compute; None: this one goes well."""
+        self._faults.extend(faults)
 
     def reset(self) -> None:
         """Forgets the calls, the record and the faults still to come."""
@@ -156,8 +156,8 @@ class ScriptedComfyUI(Pace):
     def begins(self, prompt_id: str) -> None:
         """The engine's witness: computing begins."""
         self.record.begins(prompt_id)
-        if self._faults:
-            self._due[prompt_id] = self._faults.pop(0)
+        if self._faults and (fault := self._faults.pop(0)):
+            self._due[prompt_id] = fault
 
     def ends(self, prompt_id: str) -> None:
         """The engine's witness: computing has ended."""

@@ -43,6 +43,8 @@ class Fault(StrEnum):
 class Script:
     """One answer. `rate` is tokens a second (None: at once); times are seconds.
 
+    Before token `hold_at` it stands still until that is None again.
+
     `tool_calls` are {name, arguments}, told in one line of their own.
 
     Without `tokens` it echoes the last user message, or obeys `format`. With `timed` its tokens are `count`
@@ -54,6 +56,7 @@ class Script:
     tool_calls: Sequence[dict[str, Any]] = ()
     rate: float | None = None
     first_byte_after: float = 0.0
+    hold_at: int | None = None
     fault: Fault | None = None
     after: int = 2
     seconds: float = 60.0

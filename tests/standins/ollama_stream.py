@@ -21,6 +21,7 @@ from tests.standins.wire import Pacer, Reply, encode
 
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 DRIP_PAUSE = 0.0005
+HELD_LOOK = 0.01  # seconds between two looks whether it may go on
 
 
 def nested(message: str, kind: str = "invalid_request_error", **more: int) -> str:
@@ -186,6 +187,7 @@ async def _play_whole(reply: Reply, answer: Answer, pacer: Pacer) -> None:
     elif script.fault is Fault.ERROR_LINE:
         reply.json(500, {"error": script.error})
     else:
+        await _while_held(script, len(tokens))
         if script.rate:
             await pacer.until(asyncio.get_running_loop().time() + len(tokens) / script.rate)
         reply.json(200, answer.whole("".join(tokens), "".join(script.thinking), len(tokens)))
@@ -215,11 +217,17 @@ async def _lines(answer: Answer, pacer: Pacer) -> AsyncIterator[bytes]:
         made = (_maker(answer, text, thought) for text, thought in texts)
     started = asyncio.get_running_loop().time()
     for number, make in enumerate(made):
+        await _while_held(script, number)
         if script.rate:
             await pacer.until(started + number / script.rate)
         yield make()
     if script.tool_calls:
         yield answer.tools_line()
+
+
+async def _while_held(script: Script, number: int) -> None:
+    while script.hold_at is not None and number >= script.hold_at:  # noqa: ASYNC110 - a thread ends it
+        await asyncio.sleep(HELD_LOOK)
 
 
 def _maker(answer: Answer, text: str, thought: str | None) -> Any:
