@@ -33,10 +33,10 @@ class Engine:
 
     def get(self, path: str, **given: Any) -> Any:
         """Returns the JSON of a GET."""
-        return requests.get(self.url + path, timeout=10, **given).json()
+        return requests.get(self.url + path, timeout=30, **given).json()
 
     def post(self, path: str, body: Any = None) -> requests.Response:
-        return requests.post(self.url + path, json=body, timeout=10)
+        return requests.post(self.url + path, json=body, timeout=30)
 
     def run(self, graph: Graph, **more: Any) -> list[Message]:
         """Queues a graph and returns its messages up to the end, and what they were preceded by."""
@@ -47,18 +47,16 @@ class Engine:
             return hear(ends)
 
     @contextmanager
-    def listen(
-        self, client_id: str = "", first: str = ""
-    ) -> Iterator[Callable[[Callable[[Message], bool]], list[Message]]]:
-        """Yields a function that returns the messages up to one that is wanted."""
+    def listen(self, client_id: str = "", first: str = "") -> Iterator[Callable[..., list[Message]]]:
+        """Yields a function that returns the messages up to one that is wanted, at most `seconds` apart."""
         with connect(f"ws{self.url[4:]}/ws?clientId={client_id}", max_size=None) as socket:
             if first:
                 socket.send(first)
 
-            def hear(wanted: Callable[[Message], bool]) -> list[Message]:
+            def hear(wanted: Callable[[Message], bool], seconds: float = 20) -> list[Message]:
                 found: list[Message] = []
                 while not found or not wanted(found[-1]):
-                    found.append(message(socket.recv(3)))
+                    found.append(message(socket.recv(seconds)))
                 return found
 
             yield hear
@@ -77,7 +75,7 @@ def running_comfyui(*arguments: str, picture_seconds: float = 0.05) -> Iterator[
         yield Engine(process, process.stdout.readline().split()[-1])
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(30)
         if process.stdout is not None:
             process.stdout.close()
 

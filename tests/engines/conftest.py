@@ -44,7 +44,7 @@ def running_engine(*arguments: str) -> Iterator[Engine]:
         yield Engine(process, process.stdout.readline().split()[-1])
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(30)
         if process.stdout is not None:
             process.stdout.close()
 

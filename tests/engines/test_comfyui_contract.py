@@ -61,7 +61,7 @@ def engine() -> Iterator[Engine]:
 
 def replayed(engine: Engine, name: str) -> requests.Response:
     asked = captured(name)["request"]
-    return requests.request(asked["method"], engine.url + asked["path"], json=asked.get("json"), timeout=10)
+    return requests.request(asked["method"], engine.url + asked["path"], json=asked.get("json"), timeout=30)
 
 
 def plain(value: Any) -> Any:
@@ -143,7 +143,7 @@ def picture() -> bytes:
 
 def test_tells_a_cold_img2img_as_comfyui_does(engine: Engine) -> None:
     form, files = {"subfolder": "appuser"}, {"image": ("source.png", picture())}
-    answer = requests.post(f"{engine.url}/upload/image", data=form, files=files, timeout=10)
+    answer = requests.post(f"{engine.url}/upload/image", data=form, files=files, timeout=30)
     assert answer.json() == {"name": "source.png", "subfolder": "appuser", "type": "input"}
     same(engine.run(graph_of("04_prompt_response")), heard("04_img2img_success"))
 
@@ -324,4 +324,4 @@ def test_of_two_sockets_with_one_id_the_newer_goes_deaf_when_the_older_closes() 
             newer(lambda told: told["type"] == "progress")
             older.__exit__(None, None, None)
             with pytest.raises(TimeoutError):
-                newer(lambda told: told["type"] == "progress" and told["data"]["value"] > 20)
+                newer(lambda told: told["type"] == "progress" and told["data"]["value"] > 200, seconds=2)

@@ -77,7 +77,7 @@ def replayed(name: str, url: str) -> Answer:
 def send(url: str, request: bytes) -> socket.socket:
     """Returns a connection on which `request` has gone out."""
     place = urlsplit(url)
-    client = socket.create_connection((place.hostname, place.port), timeout=30)
+    client = socket.create_connection((place.hostname, place.port), timeout=120)
     client.sendall(request)
     return client
 

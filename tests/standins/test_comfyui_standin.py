@@ -42,7 +42,7 @@ def test_it_records_when_it_was_computing_what(comfyui: ScriptedComfyUI) -> None
     assert first.end is not None
     assert second.end is not None
     assert begun < first.start < first.end <= second.start < second.end < time.time()
-    assert 0.2 < first.end - first.start < 1
+    assert first.end - first.start > 0.2
 
 
 def test_every_request_is_kept(comfyui: ScriptedComfyUI) -> None:
@@ -55,11 +55,12 @@ def test_every_request_is_kept(comfyui: ScriptedComfyUI) -> None:
 
 
 def test_a_picture_and_a_load_take_what_they_are_told_to(comfyui: ScriptedComfyUI) -> None:
-    comfyui.picture_seconds, comfyui.load_seconds = 0.1, 0.2
+    comfyui.picture_seconds, comfyui.load_seconds = 0.1, 1.0
     for seed in (1, 2):
         finish(comfyui, submit(comfyui.url, txt2img(seed=seed)))
     cold, warm = [(one.end or 0) - one.start for one in comfyui.intervals]
-    assert cold - warm == pytest.approx(0.2, abs=0.15)
+    assert cold > 1.1
+    assert 0.1 < warm < cold
 
 
 @pytest.mark.parametrize(
@@ -85,11 +86,11 @@ def test_free_may_be_ignored_or_late(comfyui: ScriptedComfyUI) -> None:
     assert empty - full > 10**10
     both = {"unload_models": True, "free_memory": True}
     comfyui.free_seconds = None
-    requests.post(f"{comfyui.url}/free", json=both, timeout=5)
+    requests.post(f"{comfyui.url}/free", json=both, timeout=30)
     time.sleep(0.2)
     assert vram_free(comfyui.url) == full
-    comfyui.free_seconds = 0.3
-    requests.post(f"{comfyui.url}/free", json=both, timeout=5)
+    comfyui.free_seconds = 1.0
+    requests.post(f"{comfyui.url}/free", json=both, timeout=30)
     assert vram_free(comfyui.url) == full
     comfyui.wait_for(lambda: vram_free(comfyui.url) == empty)
 
@@ -105,7 +106,7 @@ def test_free_may_be_ignored_or_late(comfyui: ScriptedComfyUI) -> None:
 )
 def test_it_answers_garbage(comfyui: ScriptedComfyUI, garbage: Garbage, status: int, kind: str) -> None:
     comfyui.garbage, comfyui.fault_paths = garbage, ("/queue",)
-    answer = requests.get(f"{comfyui.url}/queue", timeout=5)
+    answer = requests.get(f"{comfyui.url}/queue", timeout=30)
     assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (status, kind)
     assert vram_free(comfyui.url)
 
@@ -113,9 +114,9 @@ def test_it_answers_garbage(comfyui: ScriptedComfyUI, garbage: Garbage, status: 
 def test_it_hangs(comfyui: ScriptedComfyUI) -> None:
     comfyui.hangs = True
     with pytest.raises(requests.ReadTimeout):
-        requests.get(f"{comfyui.url}/queue", timeout=0.2)
+        requests.get(f"{comfyui.url}/queue", timeout=(30, 0.2))
     comfyui.hangs = False
-    assert requests.get(f"{comfyui.url}/queue", timeout=5).ok
+    assert requests.get(f"{comfyui.url}/queue", timeout=30).ok
 
 
 @pytest.mark.parametrize("fault", [Fault.DIES, Fault.DIES_LATE])
@@ -128,16 +129,16 @@ def test_it_dies_in_mid_picture_and_comes_back_empty(comfyui: ScriptedComfyUI, f
         submit(comfyui.url, txt2img(seed=2), client_id="a")
         with pytest.raises(ConnectionClosed):
             while True:
-                socket.recv(5)
+                socket.recv(30)
     comfyui.wait_for(
-        lambda: requests.get(f"{comfyui.url}/history", timeout=5).json() == {} if up(comfyui) else 0
+        lambda: requests.get(f"{comfyui.url}/history", timeout=30).json() == {} if up(comfyui) else 0
     )
     assert all(interval.end for interval in comfyui.intervals)
 
 
 def up(comfyui: ScriptedComfyUI) -> bool:
     try:
-        return requests.get(f"{comfyui.url}/queue", timeout=5).ok
+        return requests.get(f"{comfyui.url}/queue", timeout=30).ok
     except requests.ConnectionError:
         return False
 
@@ -159,19 +160,19 @@ def test_messages_are_lost_and_sockets_break(comfyui: ScriptedComfyUI) -> None:
     with connect(f"ws{comfyui.url[4:]}/ws?clientId=a") as socket, pytest.raises(ConnectionClosed):
         submit(comfyui.url, txt2img(), client_id="a")
         while True:
-            kinds.append(json.loads(socket.recv(5))["type"])
+            kinds.append(json.loads(socket.recv(30))["type"])
     assert "executed" in kinds
     assert "executing" not in kinds
 
 
 def test_sockets_may_be_refused(comfyui: ScriptedComfyUI) -> None:
     comfyui.refuses_sockets = True
-    assert requests.get(f"{comfyui.url}/ws", timeout=5).status_code == 503
+    assert requests.get(f"{comfyui.url}/ws", timeout=30).status_code == 503
 
 
 def test_as_a_process_it_writes_its_record_to_a_file(tmp_path: Path) -> None:
     record = tmp_path / "record.jsonl"
-    with process("--picture-seconds", "0.1", "--load-seconds", "0", "--record", str(record)) as running:
+    with process("--picture-seconds", "1", "--load-seconds", "0", "--record", str(record)) as running:
         url = first_line(running)
         finished = submit(url, txt2img())
         while not history(url, finished):
@@ -183,18 +184,18 @@ def test_as_a_process_it_writes_its_record_to_a_file(tmp_path: Path) -> None:
     first, second = read_record(record)
     assert (first.prompt_id, second.prompt_id, second.end) == (finished, cut_off, None)
     assert first.end is not None
-    assert 0.1 < first.end - first.start < 1
+    assert first.end - first.start > 1
 
 
 def test_as_a_process_it_may_not_start() -> None:
     with process("--does-not-start", "ends") as running:
-        assert running.wait(10) == 1
+        assert running.wait(60) == 1
 
 
 def test_as_a_process_it_may_die_soon_after_it_started_or_answer_garbage() -> None:
-    with process("--dies-after", "0.3", "--garbage", "HTML") as running:
-        assert requests.get(first_line(running), timeout=5).headers["Content-Type"].startswith("text/html")
-        assert running.wait(10) == 1
+    with process("--dies-after", "2", "--garbage", "HTML") as running:
+        assert requests.get(first_line(running), timeout=30).headers["Content-Type"].startswith("text/html")
+        assert running.wait(60) == 1
 
 
 def process(*arguments: str) -> subprocess.Popen[str]:

@@ -188,26 +188,26 @@ def test_odd_packets_carry_the_same_text(ollama: ScriptedOllama, fault: Fault) -
 def test_letters_are_really_split_and_lines_really_joined(ollama: ScriptedOllama) -> None:
     ollama.script(Script(fault=Fault.SPLIT_UTF8, tokens=["Ж"]))
     ollama.script(Script(fault=Fault.COALESCED))
-    with requests.post(f"{ollama.url}/api/chat", json=chat(), stream=True, timeout=5) as response:
+    with requests.post(f"{ollama.url}/api/chat", json=chat(), stream=True, timeout=30) as response:
         parts = list(response.iter_content(None))
     with pytest.raises(UnicodeDecodeError):
         parts[0].decode()
-    with requests.post(f"{ollama.url}/api/chat", json=chat(), stream=True, timeout=5) as response:
+    with requests.post(f"{ollama.url}/api/chat", json=chat(), stream=True, timeout=30) as response:
         assert len(list(response.iter_content(None))) == 1
 
 
 def test_silence_lasts_as_long_as_asked(ollama: ScriptedOllama) -> None:
-    ollama.script(Script(fault=Fault.SILENT, seconds=0.3))
-    ollama.script(Script(fault=Fault.STALL, seconds=0.3))
+    ollama.script(Script(fault=Fault.SILENT, seconds=1.0))
+    ollama.script(Script(fault=Fault.STALL, seconds=1.0))
     for _ in range(2):
         started = time.monotonic()
         with post(ollama.url, "/api/chat", chat()) as client:
             client.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 read_all(client)
-            client.settimeout(5)
+            client.settimeout(30)
             assert b'"done":true' in read_all(client)
-        assert time.monotonic() - started > 0.3
+        assert time.monotonic() - started >= 1.0
 
 
 def test_a_model_may_ignore_the_format(ollama: ScriptedOllama) -> None:
@@ -225,28 +225,30 @@ def test_a_script_can_be_kept_for_the_request_it_is_meant_for(ollama: ScriptedOl
 
 def test_a_hang_up_is_noted_with_its_time(ollama: ScriptedOllama) -> None:
     ollama.default = Script(rate=20, first_byte_after=0.1)
-    with post(ollama.url, "/api/chat", chat("a b c d e f g h i j")) as client:
+    with post(ollama.url, "/api/chat", chat("a b c d e f g h i j " * 40)) as client:
         client.recv(1)
-    closed = time.time()
+        closing = time.time()
     ollama.wait_for(lambda: ollama.chats[0].closed_at and not ollama.running)
-    assert abs((ollama.chats[0].closed_at or 0) - closed) < 0.2
+    assert closing <= (ollama.chats[0].closed_at or 0) <= time.time()
     assert not ollama.chats[0].finished
 
 
 def test_a_client_that_is_killed_is_computed_for_no_more(ollama: ScriptedOllama) -> None:
-    ollama.script(Script(tokens=["one ", "two "] * 200, rate=50))
+    ollama.script(Script(tokens=["one ", "two "] * 2000, rate=50))
     body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}).encode()
     with socket.create_connection(("127.0.0.1", int(ollama.url.rpartition(":")[2]))) as client:
         client.sendall(b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         client.recv(10)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # ends with a reset
-    ollama.wait_for(lambda: ollama.running == 0, 1.0)
+    ollama.wait_for(lambda: ollama.running == 0)
     assert ollama.intervals[-1].end
 
 
 def test_requests_are_kept_and_concurrency_counted(ollama: ScriptedOllama) -> None:
-    ollama.default = Script(first_byte_after=0.1)
+    ollama.default = Script(hold_at=0)
     clients = [post(ollama.url, "/api/chat", chat(str(number))) for number in range(3)]
+    ollama.wait_for(lambda: ollama.running == 3)
+    ollama.default.hold_at = None
     for client in clients:
         with client:
             read_all(client)
@@ -255,14 +257,19 @@ def test_requests_are_kept_and_concurrency_counted(ollama: ScriptedOllama) -> No
 
 
 def test_with_one_slot_the_others_wait_without_a_byte(ollama: ScriptedOllama) -> None:
-    ollama.slots, ollama.default = 1, Script(first_byte_after=0.15)
-    with post(ollama.url, "/api/chat", chat()) as first, post(ollama.url, "/api/chat", chat()) as second:
-        read_all(first)
-        second.settimeout(0.05)
-        with pytest.raises(TimeoutError):
-            second.recv(1)
-        second.settimeout(5)
-        assert b'"done":true' in read_all(second)
+    held = Script(hold_at=0)
+    ollama.script(held)
+    ollama.slots = 1
+    with post(ollama.url, "/api/chat", chat()) as first:
+        ollama.wait_for(lambda: ollama.running)
+        with post(ollama.url, "/api/chat", chat()) as second:
+            second.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                second.recv(1)
+            held.hold_at = None
+            read_all(first)
+            second.settimeout(30)
+            assert b'"done":true' in read_all(second)
     assert ollama.most_running == 1
 
 
@@ -277,11 +284,12 @@ def test_models_load_stay_and_leave_as_in_ollama(ollama: ScriptedOllama) -> None
 
 
 def test_an_unload_during_an_answer_waits_for_its_end(ollama: ScriptedOllama) -> None:
-    ollama.default = Script(rate=20)
+    ollama.default = Script(hold_at=1)
     with post(ollama.url, "/api/chat", chat("a b c d")) as client:
         client.recv(1)
         ask(ollama, "/api/generate", keep_alive=0)
         assert loaded(ollama) == [MODEL]
+        ollama.default.hold_at = None
         read_all(client)
     assert loaded(ollama) == []
 
@@ -299,7 +307,7 @@ def test_a_pull_shows_progress_and_brings_the_model(ollama: ScriptedOllama) -> N
 
 
 def test_it_dies_and_comes_back_on_its_port(ollama: ScriptedOllama) -> None:
-    ollama.default = Script(rate=10)
+    ollama.default = Script(hold_at=1)
     with post(ollama.url, "/api/chat", chat("a b c d e f")) as client:
         client.recv(1)
         ollama.stop()
@@ -307,6 +315,7 @@ def test_it_dies_and_comes_back_on_its_port(ollama: ScriptedOllama) -> None:
     with pytest.raises(ConnectionRefusedError):
         post(ollama.url, "/api/chat", chat())
     ollama.start()
+    ollama.default = Script()
     assert ask(ollama).lines[-1]["done"]
 
 
@@ -316,4 +325,4 @@ def test_timed_tokens_carry_the_moment_they_left(ollama: ScriptedOllama) -> None
     moments = [float(moment) for moment in ask(ollama).text.split()]
     assert len(moments) == 20
     assert started < moments[0] < moments[-1] < time.time()
-    assert 0.15 < moments[-1] - moments[0] < 0.5
+    assert moments[-1] - started > 0.15
