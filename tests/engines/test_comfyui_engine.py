@@ -351,6 +351,16 @@ def test_pictures_outlive_it_only_in_a_folder_of_the_operators(tmp_path: Path) -
         assert drawn(engine, txt2img())[0]["filename"] == "ComfyUI_00002_.png"
 
 
+def test_of_what_it_drew_and_was_sent_only_so_much_is_kept_as_the_operator_says(tmp_path: Path) -> None:
+    with running_comfyui("--folder", str(tmp_path), "--most", "2") as engine:
+        for number in range(4):
+            drawn(engine, txt2img(seed=number))
+            sent = {"image": (f"{number}.png", str(number).encode())}
+            assert requests.post(f"{engine.url}/upload/image", files=sent, timeout=20).status_code == 200
+    kept = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert kept == {"ComfyUI_00003_.png", "ComfyUI_00004_.png", "2.png", "3.png"}
+
+
 def test_a_port_in_use_is_told_in_a_line(engine: Engine) -> None:
     port = engine.url.rpartition(":")[2]
     command = [sys.executable, "-m", "gpu.engines.comfyui", "--port", port]

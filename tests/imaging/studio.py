@@ -7,7 +7,7 @@ import io
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -18,7 +18,7 @@ from gpu.arbiter import line
 from imaging import ordering, pipeline, storage, tickets
 from imaging.models import GeneratedImage, ImageJob, SourcePicture
 from live import log
-from live.redis import client
+from live.redis import client, key
 from tests.standins.comfyui import ScriptedComfyUI
 from tests.standins.ollama import ScriptedOllama
 from tests.standins.ollama_script import Fault, Script
@@ -56,6 +56,12 @@ class Studio:
     def says_words(self, text: str) -> None:
         """Have it answer with these words, whatever format was asked for."""
         self.ollama.default = Script(tokens=[text], fault=Fault.IGNORES_FORMAT)
+
+    def ollama_goes(self, seconds: float) -> None:
+        """Have Ollama be away, seen so for that long."""
+        self.ollama.stop()
+        seen = replace(snapshot.refresh(), since=time.time() - seconds)
+        client().set(key("snapshot"), json.dumps(asdict(seen)))
 
     def work_once(self) -> None:
         """Carry out the oldest grant, as a worker does."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from contextlib import closing
 from typing import Any
 
@@ -11,9 +12,11 @@ from PIL import Image
 
 from accounts import apikeys
 from accounts.models import User
+from chats import sending
 from chats.models import Chat, Message
 from imaging import ordering, storage
 from imaging.models import GeneratedImage, ImageJob
+from live.redis import client as redis
 from tests.imaging.studio import PROMPT, Studio
 
 
@@ -69,6 +72,29 @@ def test_a_picture_is_made_from_another_one(studio: Studio, alice_client: Client
     told = alice_client.get(f"/api/image/{told['message_id']}").json()
     assert told["status"] == "done"
     assert told["settings"]["denoise"] < 1
+
+
+def test_a_variant_is_taken_from_the_message_that_is_named(
+    studio: Studio, alice: User, alice_client: Client, drawn: ImageJob
+) -> None:
+    other = studio.drawn(alice).images.get()
+    mine = drawn.images.get(index=1)
+    named = {"reference_image_id": drawn.message_id, "description": "Сделай снег синим"}
+    assert generate(alice_client, **named, image_id=other.pk).status_code == 404
+    assert generate(alice_client, **named, image_id=mine.pk).status_code == 202
+
+
+def test_what_is_null_is_as_if_it_were_left_out(studio: Studio, alice_client: Client) -> None:
+    told = generate(alice_client, seed=None, batch_count=None, denoise=None, strength="")
+    assert (told.status_code, told.json()["batch_count"]) == (202, 1)
+
+
+def test_denoise_without_a_picture_to_start_from_counts_for_nothing(
+    studio: Studio, alice_client: Client
+) -> None:
+    told = generate(alice_client, denoise=0.3).json()
+    studio.work()
+    assert alice_client.get(f"/api/image/{told['message_id']}").json()["settings"]["denoise"] == 1
 
 
 def test_the_same_order_twice_is_one(studio: Studio, alice_client: Client) -> None:
@@ -247,6 +273,26 @@ def test_a_job_is_read_by_its_own_id(alice_client: Client, bob_client: Client, d
     assert told == alice_client.get(f"/api/image/{drawn.message_id}").json()
     assert bob_client.get(f"/api/jobs/{drawn.pk}").status_code == 404
     assert alice_client.get("/api/jobs?status=lost").status_code == 400
+
+
+def test_the_same_order_again_is_streamed_to_its_end_when_it_is_over(
+    studio: Studio, alice_client: Client
+) -> None:
+    body = {"description": "Лиса", "width": 256, "height": 256, "client_id": str(uuid.uuid4())}
+    path = "/api/image/generate/stream"
+    alice_client.post(path, body, content_type="application/json")
+    studio.work()
+    redis().flushdb()
+    told = alice_client.post(path, body, content_type="application/json").text
+    assert '"status":"done"' in told.split("event: end")[1]
+
+
+def test_an_id_that_a_message_of_words_has_is_told(studio: Studio, alice: User, alice_client: Client) -> None:
+    same = uuid.uuid4()
+    sending.send_message(None, author=alice, content="Лиса в снегу", client_id=same)
+    refused = generate(alice_client, client_id=str(same))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+    assert not ImageJob.objects.exists()
 
 
 @pytest.mark.parametrize("where", ["generate", "generate/stream"])

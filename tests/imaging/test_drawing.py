@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,9 @@ from accounts.models import User
 from gpu import arbiter
 from gpu.services.comfyui import ComfyUI
 from imaging import ordering, pipeline, pulse, storage
-from imaging.models import GeneratedImage, ImageJob
+from imaging.models import GeneratedImage, ImageJob, Workflow
 from imaging.running import End
+from tests.imaging import graphs as workflow_graphs
 from tests.imaging.studio import (
     Studio,
     end_of,
@@ -24,9 +26,11 @@ from tests.imaging.studio import (
     images,
     nobody_holds_the_card,
     pixels,
+    png,
     told,
     upload,
 )
+from tests.standins.comfyui_graphs import txt2img
 from tests.standins.comfyui_script import Fault, Garbage
 
 
@@ -82,6 +86,21 @@ def test_a_picture_to_start_from_is_handed_over_and_changed(studio: Studio, alic
     assert sampler(graph)["denoise"] == 0.6
 
 
+@pytest.mark.parametrize("vary", [False, True])
+def test_a_picture_that_a_workflow_has_enlarged_is_changed_in_a_size_that_may_be_ordered(
+    studio: Studio, alice: User, vary: bool
+) -> None:
+    image = images(studio.drawn(alice))[0]
+    large = storage.save(png(size=(4096, 2048)))
+    GeneratedImage.objects.filter(pk=image.pk).update(file=large, width=4096, height=2048)
+    image.refresh_from_db()
+    job = ordering.vary_image(image, variants=1) if vary else studio.order(alice, source=image, denoise=0.6)
+    studio.work()
+    job = fresh(job)
+    assert (job.status, job.width, job.height) == ("done", 2048, 1024)
+    assert (images(job)[0].width, images(job)[0].height) == (2048, 1024)
+
+
 def test_the_same_seed_and_words_give_the_same_pixels(studio: Studio, alice: User) -> None:
     first, second = studio.drawn(alice, seed=7), studio.drawn(alice, seed=7)
     assert pixels(images(first)[0]) == pixels(images(second)[0])
@@ -104,8 +123,6 @@ def left_behind(studio: Studio, job: ImageJob, *, sent: bool, status: str) -> Ge
     )
     ImageJob.objects.filter(pk=job.pk).update(status="rendering")
     if sent:
-        from tests.standins.comfyui_graphs import txt2img
-
         ComfyUI(studio.comfyui.url).submit(txt2img(seed=5), str(image.prompt_id))
     return image
 
@@ -142,6 +159,14 @@ def test_a_prompt_that_its_dying_worker_took_back_is_sent_again(studio: Studio, 
     studio.comfyui.wait_for(studio.rendered)
     ComfyUI(studio.comfyui.url).cancel(str(image.prompt_id))
     studio.comfyui.picture_seconds = 0.05
+    studio.work()
+    assert fresh(job).status == "done"
+
+
+def test_a_job_whose_variants_are_all_there_ends_without_comfyui(studio: Studio, alice: User) -> None:
+    job = ready(studio, alice)
+    GeneratedImage.objects.create(job=job, index=0, seed="5", status="done", file=upload(alice).file)
+    studio.comfyui.stop()
     studio.work()
     assert fresh(job).status == "done"
 
@@ -230,6 +255,24 @@ def test_a_refused_workflow_names_node_and_field(studio: Studio, alice: User) ->
     assert "sampler_name" in job.error
 
 
+def test_a_branch_that_comfyui_would_leave_out_is_told_and_nothing_is_drawn(
+    studio: Studio, alice: User
+) -> None:
+    graph = workflow_graphs.custom()
+    graph["20"] = {**graph["13"], "inputs": {"samples": ["21", 0], "vae": ["3", 0]}}
+    graph["21"] = copy.deepcopy(txt2img()["31"])
+    graph["21"]["inputs"] |= {"model": ["1", 0], "positive": ["5", 0], "negative": ["4", 0],
+                              "latent_image": ["11", 0], "sampler_name": "nonsense"}  # fmt: skip
+    graph["22"] = copy.deepcopy(graph["14"])
+    graph["22"]["inputs"]["images"] = ["20", 0]
+    Workflow.objects.create(name="Mine", kind="txt2img", graph=graph, serves="txt2img")
+    studio.comfyui.picture_seconds = 60
+    job = failed(studio.drawn(alice), "workflow_refused")
+    assert "sampler_name" in job.error
+    sent = studio.comfyui.called("/prompt")[0].body["prompt_id"]
+    assert [call.body for call in studio.comfyui.called("/interrupt")] == [{"prompt_id": sent}]
+
+
 @override_settings(COMFYUI_TIMEOUT=1.5)
 def test_no_progress_for_too_long_takes_the_prompt_back(studio: Studio, alice: User) -> None:
     studio.comfyui.script(Fault.STUCK)
@@ -245,10 +288,35 @@ def test_slow_progress_is_progress(studio: Studio, alice: User) -> None:
     assert studio.drawn(alice).status == "done"
 
 
+@override_settings(COMFYUI_TIMEOUT=2.0)
+def test_without_a_websocket_a_slow_picture_is_not_taken_for_a_stuck_one(studio: Studio, alice: User) -> None:
+    studio.comfyui.refuses_sockets, studio.comfyui.picture_seconds = True, 4.0
+    assert studio.drawn(alice).status == "done"
+
+
+@override_settings(COMFYUI_TIMEOUT=0.5)
+def test_without_a_websocket_a_stuck_picture_ends_all_the_same(studio: Studio, alice: User) -> None:
+    studio.comfyui.refuses_sockets = True
+    studio.comfyui.script(Fault.STUCK)
+    failed(studio.drawn(alice), "comfyui_timeout")
+
+
+def test_a_websocket_that_broke_is_opened_again(studio: Studio, alice: User) -> None:
+    studio.comfyui.picture_seconds = 20.0
+    job = ready(studio, alice)
+    thread = begun(studio, job)
+    studio.comfyui.wait_for(lambda: told(job, "progress"), 20)
+    studio.comfyui.drop_sockets()
+    studio.comfyui.wait_for(lambda: len(studio.comfyui.called("/ws", "GET")) == 2, 20)
+    count = len(told(job, "progress"))
+    studio.comfyui.wait_for(lambda: len(told(job, "progress")) > count, 20)
+    ordering.cancel_job(fresh(job))
+    thread.join(20)
+    assert fresh(job).status == "cancelled"
+
+
 @override_settings(COMFYUI_TIMEOUT=2.5)
 def test_a_picture_that_somebody_else_has_in_line_is_waited_for(studio: Studio, alice: User) -> None:
-    from tests.standins.comfyui_graphs import txt2img
-
     studio.comfyui.picture_seconds = 4.0
     ComfyUI(studio.comfyui.url).submit(txt2img(), str(uuid.uuid4()))
     job = ready(studio, alice)

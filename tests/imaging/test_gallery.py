@@ -157,6 +157,23 @@ def test_a_strangers_pictures_are_not_there(alice: User, bob_client: Client) -> 
     assert zipfile.ZipFile(io.BytesIO(packed)).namelist() == []
 
 
+def test_the_viewer_the_api_and_the_file_tell_how_a_picture_was_made(
+    studio: Studio, alice: User, alice_client: Client
+) -> None:
+    job = studio.drawn(alice)
+    image = images(job)[0]
+    page = alice_client.get(f"/pictures/variants/{image.pk}/").content.decode()
+    made = page[page.index("How it was made") :]
+    for part in ("Steps", "28", "Guidance", "3.5", "euler", "simple", job.workflow_hash[:12], "Drawing took"):
+        assert part in made
+    told = alice_client.get(f"/api/image/{job.message_id}").json()
+    assert told["timings"]["thinking"] >= 0
+    assert told["images"][0]["seconds"] > 0
+    assert image.file
+    timings = metadata.read_from(storage.read(image.file))["timings"]
+    assert timings == {**told["timings"], "drawing": told["images"][0]["seconds"]}
+
+
 def test_a_picture_is_taken_home_with_or_without_what_made_it(
     studio: Studio, alice: User, alice_client: Client
 ) -> None:

@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from gpu import arbiter, snapshot
+from gpu import arbiter
 from imaging import ordering, sweep, tickets
-from imaging.models import GeneratedImage, ImageJob, SourcePicture, StoredFile
+from imaging.models import GeneratedImage, ImageJob, PictureDescription, SourcePicture, StoredFile
 from live.redis import client
 from tests.imaging.studio import Studio, end_of, fresh, images, upload
 
@@ -127,8 +127,7 @@ def test_words_are_done_without_when_no_ollama_comes_back(
         studio, alice, status, heartbeat_at=None, prompt="Kept words." if status == "shaping" else ""
     )
     ImageJob.objects.filter(pk=job.pk).update(claim=None, sent_at=LONG_AGO)
-    studio.ollama.stop()
-    snapshot.refresh()
+    studio.ollama_goes(61)
     sweep.sweep()
     assert [grant[0] for grant in studio.grants] == ["draw"]
     studio.work()
@@ -138,8 +137,8 @@ def test_words_are_done_without_when_no_ollama_comes_back(
 
 def test_an_ollama_that_was_away_for_a_moment_is_waited_for(studio: Studio, alice: User) -> None:
     job = studio.order(alice)
-    studio.ollama.stop()
-    snapshot.refresh()
+    ImageJob.objects.filter(pk=job.pk).update(sent_at=timezone.now() - timedelta(minutes=5))
+    studio.ollama_goes(1)
     sweep.sweep()
     assert fresh(job).status == "queued"
 
@@ -187,3 +186,12 @@ def test_a_file_that_was_stored_a_moment_ago_is_no_orphan_yet(studio: Studio, al
     StoredFile.objects.update(created_at=LONG_AGO - timedelta(days=1))
     sweep.clear_files()
     assert StoredFile.objects.count() == 0
+
+
+def test_what_a_model_saw_in_a_file_that_is_gone_goes_too(studio: Studio, alice: User) -> None:
+    kept = upload(alice)
+    for sha256 in (kept.file.sha256, "0" * 64):
+        PictureDescription.objects.create(sha256=sha256, model_name="llava", text="A teal wall.")
+    PictureDescription.objects.update(created_at=LONG_AGO - timedelta(days=1))
+    sweep.clear_files()
+    assert PictureDescription.objects.get().sha256 == kept.file.sha256

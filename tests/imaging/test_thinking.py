@@ -14,7 +14,7 @@ from PIL import Image
 from accounts.models import User
 from gpu import snapshot
 from gpu.models import ModelChoice
-from imaging import ordering, prompts, shaping, wording
+from imaging import ordering, prompts, shaping, sweep, wording
 from imaging.models import ImageJob, PictureDescription
 from tests.imaging.studio import PROMPT, Studio, fresh, upload
 from tests.standins.ollama_script import Fault, Script
@@ -168,13 +168,31 @@ def test_an_ollama_that_died_meanwhile_leaves_the_persons_own_words(studio: Stud
 
 
 def test_without_any_ollama_a_picture_goes_straight_to_the_drawing(studio: Studio, alice: User) -> None:
-    studio.ollama.stop()
-    snapshot.refresh()
+    studio.ollama_goes(61)
     job = studio.order(alice, "a fox")
     assert [grant[0] for grant in studio.grants] == ["draw"]
     assert (job.status, job.prompt, job.notices) == ("waiting", "a fox", ["no_ollama"])
     studio.work()
     assert fresh(job).status == "done"
+
+
+def test_an_ollama_that_restarts_is_waited_for(studio: Studio, alice: User) -> None:
+    studio.ollama_goes(1)
+    job = studio.order(alice, "рыжая лиса")
+    assert job.status == "queued"
+    thread = studio.begin()
+    studio.comfyui.wait_for(lambda: fresh(job).claim, 20)
+    studio.ollama.start()
+    thread.join(20)
+    assert (fresh(job).status, fresh(job).prompt, fresh(job).notices) == ("waiting", PROMPT, [])
+
+
+@override_settings(PROCESS_MANAGER_API_URL="http://127.0.0.1:1")
+def test_an_ollama_that_is_started_when_its_turn_comes_is_waited_for(studio: Studio, alice: User) -> None:
+    studio.ollama_goes(600)
+    job = studio.order(alice)
+    sweep.sweep()
+    assert fresh(job).status == "queued"
 
 
 def test_without_a_model_that_sees_the_words_alone_decide_and_it_is_told(studio: Studio, alice: User) -> None:

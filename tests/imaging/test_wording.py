@@ -17,6 +17,17 @@ from imaging import wording
             'A shop sign that says "Хлеб" hangs above a door.',
             'A shop sign that says "Хлеб" hangs above a door.',
         ),
+        ('A shop sign reads "OPEN"', 'A shop sign reads "OPEN".'),
+        ('"A fox stands in the snow."', "A fox stands in the snow."),
+        ('"OPEN" and "CLOSED"', '"OPEN" and "CLOSED".'),
+        (
+            'A poster says "8K TV, masterpiece" in an 8k room.',
+            'A poster says "8K TV, masterpiece" in a room.',
+        ),
+        (
+            "A 4K television and an HDR monitor stand there.",
+            "A 4K television and an HDR monitor stand there.",
+        ),
         ("  A fox\n\nstands\there.  ", "A fox stands here."),
         ("A fox stands here", "A fox stands here."),
         ("The number 8k12 stays on the plate!", "The number 8k12 stays on the plate!"),

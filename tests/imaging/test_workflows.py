@@ -65,10 +65,7 @@ def test_words_seed_and_size_find_their_places(name: str) -> None:
     assert "old words" not in texts
     assert set(values(told, "seed", "noise_seed")) == {42}
     assert set(values(told, "batch_size")) == {1}
-    if name == "widgets as inputs":
-        assert told["51"]["inputs"]["value"] == 384  # one node cannot be two sizes: the last one counts
-    else:
-        assert (set(values(told, "width")), set(values(told, "height"))) == ({640}, {384})
+    assert (set(values(told, "width")), set(values(told, "height"))) == ({640}, {384})
 
 
 def test_the_negative_words_stay_empty_and_never_empty_the_positive_ones() -> None:
@@ -150,10 +147,47 @@ def test_a_size_beside_the_model_does_not_make_a_change_of_a_picture_a_picture_f
     assert refusal(graph)[0] == "no_size"
 
 
-def test_a_seed_that_is_computed_is_refused() -> None:
+def test_a_seed_and_a_size_that_are_computed_are_set_where_they_were_for() -> None:
     graph = graphs.with_primitives()
+    graph["51"] = graphs.node("FluxResolutionNode", megapixel="1.0", aspect_ratio="1:1 (Square)")
     graph["52"] = graphs.node("Math", a=1, b=2)
+    told = filled(graph)
+    assert (told["51"], told["52"]) == (graph["51"], graph["52"])
+    assert (told["27"]["inputs"]["width"], told["27"]["inputs"]["height"]) == (640, 384)
+    assert told["31"]["inputs"]["seed"] == 42
+
+
+def test_words_go_through_a_node_that_shows_them_and_are_refused_where_they_are_composed() -> None:
+    graph = graphs.with_primitives()
+    graph["53"] = graphs.node("ShowText|pysssss", text=["50", 0], text_0="as it was shown")
+    graph["6"]["inputs"]["text"] = ["53", 0]
+    told = filled(graph)
+    assert (told["50"]["inputs"]["value"], told["6"]["inputs"]["text"]) == ("new words", ["53", 0])
+    graph["53"] = graphs.node("StringConcatenate", string_a=["50", 0], string_b="in oil", delimiter=", ")
     assert refusal(graph)[0] == "computed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "shows"),
+    [
+        ("ReferenceLatent", {"conditioning": ["6", 0], "latent": ["38", 0]}),
+        ("InpaintModelConditioning", {"positive": ["6", 0], "negative": ["33", 0], "pixels": ["37", 0]}),
+        ("InstructPixToPixConditioning", {"positive": ["6", 0], "negative": ["33", 0], "pixels": ["37", 0]}),
+    ],
+)
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_model_that_is_shown_the_picture_draws_at_its_whole_strength(
+    kind: str, shows: dict[str, Any], empty: bool
+) -> None:
+    graph = copy.deepcopy(graphs.CHANGE)
+    graph["39"] = graphs.node("EmptySD3LatentImage", width=1, height=1, batch_size=1)
+    graph["40"] = graphs.node(kind, **shows)
+    graph["35"]["inputs"]["conditioning"] = ["40", 0]
+    graph["31"]["inputs"] |= {"latent_image": ["39" if empty else "38", 0], "denoise": 1.0}
+    told = filled(graph, source="mine.png", settings=("denoise",))
+    assert told["31"]["inputs"]["denoise"] == 1.0
+    assert told["37"]["inputs"]["image"] == "mine.png"
+    assert told["6"]["inputs"]["text"] == "new words"
 
 
 def test_a_graph_that_runs_in_a_circle_is_followed_once() -> None:
@@ -246,7 +280,9 @@ def test_the_built_in_graphs_draw_and_change(studio: Studio, alice: User, model:
     assert drawn.workflow_hash != changed.workflow_hash
 
 
-@pytest.mark.parametrize("name", ["one checkpoint", "separate files", "a subgraph"])
+@pytest.mark.parametrize(
+    "name", ["one checkpoint", "separate files", "a subgraph", "a guider with cfg", "both encoders"]
+)
 def test_an_operators_workflow_draws(studio: Studio, alice: User, name: str) -> None:
     own(graphs.ALL[name])
     first = studio.drawn(alice, seed="7")
