@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,10 +57,12 @@ def has_compose() -> bool:
 
 
 @pytest.mark.skipif(not has_compose(), reason="there is no docker compose here; the shape is tested below")
-def test_docker_reads_it() -> None:
-    environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PUBLIC_URL": "https://chat.home", **FILLED}
-    command = ["docker", "compose", "-f", str(FOLDER / "compose.yaml"), "--profile", "*", "config", "-q"]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+def test_docker_reads_it(tmp_path: Path) -> None:
+    shutil.copy(FOLDER / "compose.yaml", tmp_path)
+    given = {"PUBLIC_URL": "https://chat.home", **FILLED}
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    command = ["docker", "compose", "--profile", "*", "config", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
