@@ -14,6 +14,7 @@ STOPS = ("<|im_start|>", "<|im_end|>")
 TURN = "<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n"
 TEMPLATE = f"{{{{- range .Messages }}}}{TURN}{{{{ end }}}}<|im_start|>assistant\n"
 KEPT_TOKENS = 4  # Ollama's default num_keep
+LONGEST = 512  # tokens: a toy model finds no end, and others wait for their turn
 TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, "
     "adjust the context length in settings, or use a model with a longer context length"
@@ -51,9 +52,9 @@ async def fit(ask: Ask, runner: Runner) -> str | list[int]:
 
 
 def completion_body(ask: Ask, prompt: str | list[int], num_ctx: int) -> dict[str, Any]:
-    """Returns llama.cpp's request for an answer, with Ollama's defaults."""
+    """Returns llama.cpp's request for an answer, with Ollama's defaults but for its length."""
     given = {name: value for name, value in ask.options.items() if value is not None}
-    most = 10 * num_ctx
+    most = min(10 * num_ctx, LONGEST)
     num_predict = integer(given, "num_predict", -1)
     body: dict[str, Any] = {
         "prompt": prompt,
