@@ -159,6 +159,14 @@ def draft(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
+def new_draft(request: AuthenticatedRequest) -> HttpResponse:
+    """Keep what is being written before a chat begins, for the person's other devices."""
+    managing.save_new_draft(request.user, draft=request.POST.get("draft", ""))
+    return HttpResponse(status=204)
+
+
+@require_POST
+@login_required
 def read(request: AuthenticatedRequest, chat_id: int) -> HttpResponse:
     """Note that the chat has been seen as it stands."""
     managing.mark_read(access.get_chat(request.user, chat_id))

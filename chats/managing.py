@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.errors import AppError, Code
 from chats import options, parts, stopping
-from chats.models import TITLE_LENGTH, Chat, Message
+from chats.models import TITLE_LENGTH, Chat, Message, Preferences
 from live.events import tell_user
 
 LONGEST_DRAFT = 200_000  # characters, as a message
@@ -77,13 +77,26 @@ def restore_chats(user: Any, chat_ids: Sequence[int]) -> int:
 
 
 def save_draft(chat: Chat, *, draft: str) -> None:
-    """Keep what the person is about to send, for their other devices; never half of it.
+    """Keep what the person is about to send, for their other devices. Raises AppError too_large."""
+    Chat.objects.filter(pk=chat.pk).update(draft=_read_draft(draft))
 
-    Raises AppError too_large.
-    """
+
+def save_new_draft(user: Any, *, draft: str) -> None:
+    """Keep what the person is about to begin a chat with. Raises AppError too_large."""
+    Preferences.objects.update_or_create(user=user, defaults={"draft": _read_draft(draft)})
+
+
+def forget_draft(user: Any, chat: Chat | None) -> None:
+    """Forget what has been sent in this chat; None: what has become one."""
+    kept = Chat.objects.filter(pk=chat.pk) if chat else Preferences.objects.filter(user=user)
+    kept.exclude(draft="").update(draft="")
+
+
+def _read_draft(draft: str) -> str:
+    """Return a draft as it is kept: whole, or not at all."""
     if len(draft) > LONGEST_DRAFT:
         raise AppError(code=Code.TOO_LARGE)
-    Chat.objects.filter(pk=chat.pk).update(draft=draft.replace("\x00", ""))
+    return draft.replace("\x00", "")
 
 
 def mark_read(chat: Chat) -> None:

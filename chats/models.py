@@ -51,6 +51,7 @@ class Preferences(models.Model):
     options = models.JSONField(default=dict)
     titles = models.BooleanField(_("titles by the model"), default=True)
     search_auto = models.BooleanField(_("the model decides whether to search"), default=False)
+    draft = models.TextField(blank=True, default="")  # of a chat that has not begun
 
     class Meta:
         verbose_name = _("chat preferences")

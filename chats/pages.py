@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import limits
 from chats import attachments, listing, parts
 from chats.choosing import usual_model
-from chats.models import Chat, Message
+from chats.models import Chat, Message, Preferences
 from chats.rendering import render_message
 from chats.threads import read_messages, read_tree
 from gpu import snapshot, warming
@@ -94,6 +94,7 @@ def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> di
     return {
         "listed": listing.sidebar(user),
         "chat": chat,
+        "draft": chat.draft if chat else _new_draft(user),
         **(window(chat, start=start, held=start) if chat else {"thread": []}),
         "models": models,
         "model_name": chosen,
@@ -104,6 +105,11 @@ def page(user: Any, chat: Chat | None = None, *, start: int | None = None) -> di
         "suggestions": suggest(card_memory_gb()) if seen.state == snapshot.NO_MODELS else [],
         "engine_notice": seen.is_engine,
     }
+
+
+def _new_draft(user: Any) -> str:
+    """Return what the person is about to begin a chat with."""
+    return Preferences.objects.filter(user=user).values_list("draft", flat=True).first() or ""
 
 
 def service(seen: snapshot.Snapshot) -> dict[str, str]:

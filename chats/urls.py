@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("search/", find_views.search, name="search"),
     path("chats/send/", views.send_new, name="send_new"),
+    path("chats/draft/", manage_views.new_draft, name="new_draft"),
     path("chats/list/", manage_views.chat_list, name="list"),
     path("chats/export/", export_views.export_page, name="exports"),
     path("chats/export/all/", export_views.export_all, name="export_all"),

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.http import AuthenticatedRequest, wants_json
-from chats import access, editing, pages, sending, summarising
+from chats import access, editing, managing, pages, sending, summarising
 from chats.forms import read_id, read_send
 from chats.models import Message
 
@@ -42,7 +42,9 @@ def message(request: AuthenticatedRequest, chat_id: int, message_id: int) -> Htt
 @login_required
 def send_new(request: AuthenticatedRequest) -> HttpResponse:
     """Begin a conversation with a message."""
-    return _sent(request, sending.send_message(None, author=request.user, **read_send(request.POST)))
+    sent = sending.send_message(None, author=request.user, **read_send(request.POST))
+    managing.forget_draft(request.user, None)
+    return _sent(request, sent)
 
 
 @require_POST

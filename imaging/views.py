@@ -18,7 +18,7 @@ from accounts.errors import AppError, Code
 from accounts.http import AuthenticatedRequest, wants_json
 from accounts.models import ApiKey
 from chats import access as chats_access
-from chats import editing, pages
+from chats import editing, managing, pages
 from chats.forms import read_id, read_send
 from imaging import access, ordering, storage
 from imaging.models import GeneratedImage, ImageJob, SourcePicture
@@ -50,6 +50,7 @@ def order(request: AuthenticatedRequest) -> HttpResponse:
         prompt_first="prompt_first" in request.POST,
         client_id=sent["client_id"],
     )
+    managing.forget_draft(request.user, chat)
     return _ordered(request, job)
 
 

@@ -67,7 +67,7 @@ def _file(name: str, pieces: Iterator[str], pictures: _Pictures) -> Iterator[Fil
 def export(user: Any) -> Iterator[File]:
     """Yield what the person's export holds of their chats."""
     yield from files(Chat.objects.visible_to(user).order_by("pk").iterator(chunk_size=100))
-    names = ("model_name", "system_prompt", "options", "titles", "search_auto")
+    names = ("model_name", "system_prompt", "options", "titles", "search_auto", "draft")
     kept = Preferences.objects.filter(user=user).values(*names)
     if mine := kept.first():
         yield "chats/settings.json", json.dumps(mine, ensure_ascii=False, indent=2).encode()

@@ -54,8 +54,7 @@ class ChatComposer extends HTMLElement {
   /** What has just been sent from elsewhere is a draft no more; what was sent from here is taken care of. */
   forget(words) {
     if (this.#attempt.id || this.text.value.trim() !== words) return;
-    keep(this.#draft, "");
-    keep(`${this.#draft}:saved`, "");
+    this.#forgetDraft();
     this.#follow("");
   }
 
@@ -91,7 +90,7 @@ class ChatComposer extends HTMLElement {
   #recallDraft() {
     const typed = recall(this.#draft);
     const saved = recall(`${this.#draft}:saved`);
-    if (typed === saved && this.dataset.chat) this.#takeOver(this.text.value);
+    if (typed === saved) this.#takeOver(this.text.value);
     else this.text.value = typed;
     if (typed !== saved) this.#saveSoon();
   }
@@ -105,6 +104,12 @@ class ChatComposer extends HTMLElement {
   /** Tabs of one browser have one draft: who has not written anything else sees it grow. */
   #changedInAnotherTab({ key, oldValue, newValue }) {
     if (key === this.#draft && this.text.value === (oldValue ?? "")) this.#follow(newValue ?? "");
+  }
+
+  #forgetDraft() {
+    clearTimeout(this.#saving);
+    keep(this.#draft, "");
+    keep(`${this.#draft}:saved`, "");
   }
 
   #follow(draft) {
@@ -123,7 +128,8 @@ class ChatComposer extends HTMLElement {
 
   #saveSoon() {
     clearTimeout(this.#saving);
-    if (this.dataset.draft) this.#saving = setTimeout(() => (this.#saved = this.#saveDraft()), SAVED_AFTER);
+    if (this.#sending) return; // nothing may arrive after what is being sent
+    this.#saving = setTimeout(() => (this.#saved = this.#saveDraft()), SAVED_AFTER);
   }
 
   async #saveDraft() {
@@ -211,19 +217,18 @@ class ChatComposer extends HTMLElement {
     const { value } = this.text;
     const added = value.startsWith(content) ? value.slice(content.length) : value;
     const isNew = !this.dataset.chat;
-    if (isNew) keep(this.#draft, "");
+    this.#forgetDraft(); // as the server has
     this.dataset.chat = told.chat; // what has been added belongs there
     this.text.value = added;
     keep(this.#draft, added);
-    clearTimeout(this.#saving); // the server has cleared what was sent
-    keep(`${this.#draft}:saved`, "");
-    if (added) this.#saveSoon();
     this.#tell(null);
     if (isNew) {
+      addEventListener("pageshow", () => location.reload()); // who comes back begins another one
       location.assign(told.url);
       return;
     }
     this.#setSending(false);
+    if (added) this.#saveSoon();
     this.log.append(told.html);
     this.#fit();
   }

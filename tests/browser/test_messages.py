@@ -197,6 +197,19 @@ def test_a_draft_follows_to_another_device(chat: Visit, visiting: Visiting, alic
     expect(phone.composer).to_have_value("Half a thought")
 
 
+def test_a_draft_follows_before_its_chat_has_begun(desk: Visit, phone: Visit) -> None:
+    desk.app.ollama.default = Script(tokens=["ok"])
+    desk.open()
+    with desk.page.expect_response("**/chats/draft/"):
+        desk.write("Half a thought")
+    phone.open()
+    expect(phone.composer).to_have_value("Half a thought")
+    desk.composer.press("Enter")
+    desk.page.wait_for_url("**/chats/*/")
+    phone.page.reload()
+    expect(phone.composer).to_have_value("")
+
+
 def test_instructions_of_a_chat_reach_the_model(chat: Visit) -> None:
     chat.page.locator("a.icon-link").click()
     dialog = chat.page.locator(".page-dialog[open]")

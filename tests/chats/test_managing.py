@@ -20,7 +20,7 @@ from chats.models import Chat, Message
 from chats.threads import read_thread
 from live import log
 from live.redis import client as redis
-from tests.chats.conversation import answered_chat, ask, finish, leaf
+from tests.chats.conversation import MODEL, answered_chat, ask, finish, leaf
 from tests.chats.desk import Desk
 
 pytestmark = pytest.mark.django_db
@@ -148,6 +148,21 @@ def test_a_draft_is_there_on_the_next_device_and_gone_once_it_is_sent(alice: Use
     assert "Half a &lt;b&gt;thought</textarea>" in client.get(f"/chats/{chat.pk}/").text
     ask(alice, "A whole one", chat=Chat.objects.get(pk=chat.pk))
     assert Chat.objects.get(pk=chat.pk).draft == ""
+
+
+def test_the_draft_of_a_chat_that_has_not_begun_is_there_too(alice: User, bob: User, client: Client) -> None:
+    client.force_login(alice)
+    address = "/chats/draft/"
+    assert client.post(address, {"draft": "Half a <b>thought"}).status_code == 204
+    assert "Half a &lt;b&gt;thought</textarea>" in client.get("/").text
+    assert client.post(address, {"draft": "x" * 200_001}).status_code == 413
+    chat = answered_chat(alice)
+    assert "Half a" not in client.get(f"/chats/{chat.pk}/").text
+    client.force_login(bob)
+    assert "Half a" not in client.get("/").text
+    client.force_login(alice)
+    client.post("/chats/send/", {"content": "A whole one", "model": MODEL})
+    assert "Half a" not in client.get("/").text
 
 
 def test_of_a_draft_that_is_too_long_nothing_is_kept(alice: User, client: Client) -> None:

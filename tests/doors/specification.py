@@ -173,6 +173,7 @@ card/retry/                                             POST            admin
 /                                                       GET             signed
 search/                                                 GET             signed
 chats/send/                                             POST            signed
+chats/draft/                                            POST            signed
 chats/list/                                             GET             signed
 chats/export/                                           GET+POST        signed
 chats/export/all/                                       GET             signed

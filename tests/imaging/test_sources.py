@@ -103,6 +103,15 @@ def test_the_composer_orders_a_free_size_and_the_prompt_first(
     assert order(alice_client, size="free", width="", height="768").status_code == 400
 
 
+def test_what_has_been_ordered_is_a_draft_no_more(studio: Studio, alice: User, alice_client: Client) -> None:
+    alice_client.post("/chats/draft/", {"draft": "make it blue"})
+    chat = order(alice_client).json()["chat"]
+    alice_client.post(f"/chats/{chat}/draft/", {"draft": "make it green"})
+    assert order(alice_client, chat=chat).status_code == 200
+    for page in ("/", f"/chats/{chat}/"):
+        assert ">make it" not in alice_client.get(page).text.split('id="content"')[1].split("</textarea>")[0]
+
+
 def test_a_strangers_picture_is_no_source(studio: Studio, bob: User, alice_client: Client) -> None:
     source = sources.add_source(bob, png())
     assert order(alice_client, source=source.pk).status_code == 404
