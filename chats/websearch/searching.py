@@ -169,7 +169,7 @@ def _while_wanted(search: Callable[[], list[Result]], wanted: Callable[[], bool]
 
 def count_this_month() -> int:
     """Return how many searches this month has cost."""
-    begin = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begin = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return Usage.objects.filter(kind=KIND, at__gte=begin).count()
 
 

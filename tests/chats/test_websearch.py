@@ -85,6 +85,15 @@ def test_the_day_of_a_search_is_that_of_whoever_asks(desk: Desk, alice: User, zo
     assert f"Web search results of {today}" in desk.sent()[0][1]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_month_of_searches_begins_for_all_at_once(alice: User, zone: str) -> None:
+    month = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    for at in (month - timedelta(hours=1), month):
+        Usage.objects.create(user=alice, kind=searching.KIND, amount=1, at=at)
+    with timezone.override(zone):
+        assert searching.count_this_month() == 1
+
+
 @pytest.mark.parametrize(("mode", "searched"), [("on", ["And how far is it?"]), ("auto", [])])
 def test_without_queries_only_who_asked_for_a_search_gets_one(
     desk: Desk, web: ScriptedTavily, alice: User, mode: str, searched: list[str]
