@@ -105,7 +105,10 @@ def test_models_have_the_names_that_an_admin_gave_them(chat: Visit) -> None:
         chat.app.manage("shell", "-c", "from gpu.models import LanguageModel as M; M.objects.all().delete()")
 
 
-NAMED = "from gpu.models import LanguageModel as M; M.objects.create(name='{name}', label='{label}')"
+NAMED = (
+    "from gpu.models import LanguageModel as M;"
+    " M.objects.update_or_create(name='{name}', defaults={{'label': '{label}'}})"
+)
 
 
 def test_a_fork_is_a_chat_of_its_own(chat: Visit) -> None:
