@@ -21,7 +21,18 @@ class ImagingConfig(AppConfig):
 
         from accounts import belongings, limits
         from gpu import arbiter
-        from imaging import beside, exporting, following, gallery, leaving, parts, sweep, tasks, tickets
+        from imaging import (
+            beside,
+            exporting,
+            following,
+            gallery,
+            leaving,
+            parts,
+            readiness,
+            sweep,
+            tasks,
+            tickets,
+        )
         from imaging.pulse import pulse
         from live import clock, kinds
 
@@ -29,6 +40,7 @@ class ImagingConfig(AppConfig):
         arbiter.send_grants_with(tickets.DRAW, tasks.draw_job.delay, wanted=tickets.wanted_drawings)
         clock.add("pictures", lambda: settings.SWEEP_INTERVAL, sweep.sweep)
         clock.add("picture files", lambda: sweep.ORPHANS_EVERY, sweep.clear_files)
+        clock.add("workflows", lambda: readiness.EVERY, readiness.look)
         beside.register()
         exporting.register()
         belongings.exporters.append(leaving.export)

@@ -78,6 +78,8 @@ def choose(job: ImageJob, comfyui: ComfyUI) -> Recipe:
     if job.workflow is not None:
         return _tested(job, comfyui, Own(job.workflow.name, job.workflow.graph))
     recipe = find_serving(job.kind, comfyui)
+    if recipe.problem:
+        logger.warning("the operator's workflow for %s is of no use: %s", job.kind, recipe.problem)
     return recipe if job.own_steps is None else replace(recipe, settings=(*recipe.settings, "steps"))
 
 
@@ -93,7 +95,6 @@ def find_serving(kind: str, comfyui: ComfyUI) -> Recipe:
         if own := find_own(kind):
             return _own(own, comfyui, changes=changes, decided=OWN_SETTINGS if changes else ())
     except WorkflowError as error:
-        logger.warning("the operator's workflow for %s is of no use: %s", kind, error)
         broken = error
     return _builtin(comfyui, broken, changes=changes)
 

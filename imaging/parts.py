@@ -12,7 +12,7 @@ from accounts.models import Verb
 from chats import parts
 from chats.models import Message
 from gpu import snapshot
-from imaging import composing, copying, ordering, orders
+from imaging import composing, copying, ordering, orders, readiness
 from imaging.api import shapes
 from imaging.models import MOST_VARIANTS, ImageJob
 
@@ -23,6 +23,7 @@ SIZES = (
     ("1344x768", "16:9"),
     ("768x1344", "9:16"),
 )
+SIZES_GB = {"flux1-dev-fp8": 17, "flux1-dev": 24}
 COMFYUI = "http://127.0.0.1:8188"
 
 
@@ -78,14 +79,25 @@ def _has_file(image: Any) -> bool:
 def tool(user: Any) -> dict[str, Any]:
     """Return what the composer's picture tool offers."""
     usual = f"{settings.IMAGE_DEFAULT_WIDTH}x{settings.IMAGE_DEFAULT_HEIGHT}"
-    seen = snapshot.read_comfyui()
     return {
+        **setup(),
         "sizes": SIZES if usual in dict(SIZES) else ((usual, _("usual")), *SIZES),
         "usual": usual,
         "variants": range(1, MOST_VARIANTS + 1),
         "least": orders.LEAST_SIDE,
         "most": orders.GREATEST_SIDE,
+    }
+
+
+def setup() -> dict[str, Any]:
+    """Return what is still missing before pictures can be drawn."""
+    seen = snapshot.read_comfyui()
+    troubles = readiness.read() if seen else []
+    return {
         "model": settings.COMFYUI_MODEL,
+        "model_gb": SIZES_GB.get(settings.COMFYUI_MODEL),
         "comfyui": seen,
         "comfyui_url": settings.COMFYUI_URL or COMFYUI,
+        "troubles": troubles,
+        "draws": bool(seen) and all(trouble.draws for trouble in troubles),
     }

@@ -23,6 +23,7 @@ urlpatterns = [
     path("pictures/sources/", uploading.upload, name="upload"),
     path("pictures/sources/<int:source_id>/", gallery_views.source, name="source"),
     path("pictures/order/", views.order, name="order"),
+    path("pictures/setup/", views.setup, name="setup"),
     path("pictures/<int:job_id>/again/", views.again, name="again"),
     path("pictures/<int:job_id>/cancel/", views.cancel, name="cancel"),
     path("pictures/variants/<int:image_id>/vary/", views.vary, name="vary"),

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,7 +20,7 @@ from accounts.models import ApiKey
 from chats import access as chats_access
 from chats import editing, managing, pages
 from chats.forms import read_id, read_send
-from imaging import access, ordering, storage
+from imaging import access, ordering, parts, storage
 from imaging.models import GeneratedImage, ImageJob, SourcePicture
 
 FOREVER = "private, max-age=31536000, immutable"
@@ -52,6 +52,13 @@ def order(request: AuthenticatedRequest) -> HttpResponse:
     )
     managing.forget_draft(request.user, chat)
     return _ordered(request, job)
+
+
+@require_safe
+@login_required
+def setup(request: AuthenticatedRequest) -> HttpResponse:
+    """Show what is still missing before pictures can be drawn; nothing when all is there."""
+    return render(request, "imaging/_setup.html", {"tool": parts.setup()})
 
 
 @require_POST

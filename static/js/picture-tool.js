@@ -6,9 +6,11 @@ import { keep, recall } from "./storage.js";
 import { say } from "./words.js";
 
 const FIRST = "picture:prompt-first";
+const CHECK_EVERY = 10_000; // ms
 
 class PictureTool extends HTMLElement {
   #sending = 0;
+  #watching = 0;
 
   connectedCallback() {
     this.toggle = this.querySelector("[data-toggle]");
@@ -20,6 +22,7 @@ class PictureTool extends HTMLElement {
     this.#field("size").addEventListener("change", () => this.#showSize());
     this.#field("prompt_first").checked = Boolean(recall(FIRST));
     this.#field("prompt_first").addEventListener("change", ({ target }) => keep(FIRST, target.checked ? "1" : ""));
+    this.addEventListener("click", ({ target }) => target.closest("[data-check]") && this.#check());
     this.addEventListener("keydown", (event) => this.#pressed(event));
     document.addEventListener("click", (event) => this.#clickedElsewhere(event));
     document.addEventListener("dragover", (event) => this.#dragged(event));
@@ -47,6 +50,35 @@ class PictureTool extends HTMLElement {
     this.toggle.setAttribute("aria-pressed", String(on));
     this.options.hidden = !on;
     this.#changed();
+    this.#watchSetup(on);
+  }
+
+  /** What is missing may come while somebody looks at the card that says so. */
+  #watchSetup(on) {
+    clearInterval(this.#watching);
+    if (on && this.#card.querySelector("section")) this.#watching = setInterval(() => this.#check(), CHECK_EVERY);
+  }
+
+  get #card() {
+    return this.querySelector("[data-setup-card]");
+  }
+
+  async #check() {
+    let page;
+    try {
+      page = await getPage(this.dataset.setup);
+    } catch {
+      return; // the next look brings it
+    }
+    if (!this.isConnected) return;
+    const fresh = page.querySelector("[data-setup-card]");
+    if (fresh.textContent === this.#card.textContent) return; // a button in it keeps the focus
+    this.#card.replaceWith(document.importNode(fresh, true));
+    this.#watchSetup(this.draws);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#watching);
   }
 
   /** Takes a picture to start from: `source` was brought along, `image` was drawn here. */

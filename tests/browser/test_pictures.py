@@ -196,3 +196,21 @@ def test_somebody_else_sees_nothing_of_it(studio: App, anna: Person, opened: Any
     boris.expect_trouble("404")
     assert boris.page.request.get(f"{studio.url}{url}").status == 404
     assert hers.page.request.get(f"{studio.url}{url}").status == 200
+
+
+def test_the_card_that_something_is_missing_goes_by_itself(
+    comfyui: ScriptedComfyUI, anna: Person, opened: Any
+) -> None:
+    comfyui.stop()
+    visit = opened(anna)
+    page = visit.page
+    card = page.locator("picture-tool").get_by_text("Pictures are being set up")
+    for _ in range(40):
+        page.reload()
+        page.get_by_role("button", name="Picture", exact=True).click()
+        if card.is_visible():
+            break
+        page.wait_for_timeout(500)
+    expect(card).to_be_visible()
+    comfyui.start()
+    expect(card).to_have_count(0, timeout=40_000)

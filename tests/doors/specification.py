@@ -212,6 +212,7 @@ pictures/delete/                                        POST            signed
 pictures/restore/                                       POST            signed
 pictures/download/                                      POST            signed
 pictures/order/                                         POST            signed
+pictures/setup/                                         GET             signed
 pictures/sources/                                       POST            signed
 pictures/sources/<int:source_id>/                       GET             owner
 pictures/variants/<int:image_id>/                       GET             owner
