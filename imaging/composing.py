@@ -130,7 +130,7 @@ def _tested(job: ImageJob, comfyui: ComfyUI, own: Own) -> Recipe:
     try:
         return _own(own, comfyui, changes=changes, decided=TEST_SETTINGS if changes else ("steps",))
     except WorkflowError as error:
-        raise PictureError("workflow_problem", why=error.sentence) from error
+        raise PictureError("workflow_problem", problem=error.code, **error.about) from error
 
 
 def _builtin(comfyui: ComfyUI, broken: WorkflowError | None, *, changes: bool) -> Recipe:

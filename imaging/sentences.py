@@ -8,6 +8,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from imaging.workflows import errors
+
 Sentence = str | Promise
 
 STAGES: dict[str, Sentence] = {
@@ -112,6 +114,9 @@ def explain(status: str, code: str, about: dict[str, Any]) -> str:
     """Return the sentence for how a job ended; "" for one that runs or is done."""
     if status not in STATUSES:
         return ""
+    problem = str(about.get("problem", ""))
+    if problem in errors.SENTENCES:
+        return errors.explain(problem, _Named(about))
     sentence = ERRORS.get(code) or STATUSES[status]
     return str(sentence) % _Named(about) if "%(" in str(sentence) else str(sentence)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.test import Client, override_settings
+from django.utils import translation
 from PIL import Image, PngImagePlugin
 
 from accounts.models import AuditEntry, User
@@ -439,3 +440,5 @@ def test_a_test_of_a_broken_workflow_says_what_is_wrong(studio: Studio, admin: U
     job = ordering.order_test(admin, own(graph, active=False))
     studio.work()
     assert "TheirDecoder" in fresh(job).error
+    with translation.override("ru"):
+        assert "не знает узла «TheirDecoder»" in fresh(job).error
