@@ -101,8 +101,8 @@ class Drawing:
             "model_name": self.recipe.model_name,
             "settings": self.recipe.binding.read(self._graph(self.images[0])),
         }
-        if self.recipe.notice:
-            made_by["notices"] = self.running.note(self.recipe.notice)
+        if notices := [code for code in (self.recipe.notice, self._other_model()) if code]:
+            made_by["notices"] = self.running.note(*notices)
         if self.job.status == Stage.WAITING:
             self.running.move_to(Stage.RENDERING, **made_by)
         elif self.job.workflow_hash != self.recipe.hash:
@@ -113,6 +113,13 @@ class Drawing:
         self.recipe = composing.choose(self.job, self.comfyui)
         if self.job.changes_a_picture:
             self.source = self._upload()
+
+    def _other_model(self) -> str:
+        """Return the notice for a variation that another model draws than the picture that is varied."""
+        varied = self.job.source_image and self.job.source_image.job
+        if not varied or self.job.prompt != varied.prompt:
+            return ""
+        return "other_model" if varied.model_name not in ("", self.recipe.model_name) else ""
 
     def close(self) -> None:
         """Let go of the websocket."""

@@ -86,6 +86,7 @@ NOTICES: dict[str, Sentence] = {
     "workflow_builtin": _(
         "The operator's own workflow cannot be used now, so the built-in one has drawn this."
     ),
+    "other_model": _("Another model has drawn the picture that is varied, so these may look different."),
     "no_vision": _(
         "No model that can see is installed, so the picture was changed going by your words alone."
     ),

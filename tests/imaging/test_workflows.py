@@ -304,6 +304,15 @@ def test_the_settings_of_an_operators_workflow_are_told_as_they_are(studio: Stud
     assert metadata.read_from(storage.read(file))["settings"] == true
 
 
+def test_a_variation_by_another_model_says_so(studio: Studio, alice: User) -> None:
+    same = ordering.vary_image(images(studio.drawn(alice))[0], variants=1)
+    own(graphs.custom())
+    other = ordering.vary_image(images(studio.drawn(alice))[0], variants=1)
+    studio.work()
+    assert (fresh(same).notices, fresh(other).notices) == ([], ["other_model"])
+    assert "Another model" in fresh(other).notice_lines[0]
+
+
 def test_a_number_of_steps_that_somebody_names_goes_before_the_workflows(
     studio: Studio, alice: User, alice_client: Client
 ) -> None:
