@@ -263,7 +263,10 @@ class _Tracer:
         if key not in self.graph[name]["inputs"]:
             return
         field = Place(name, key)
-        place = self._source(name, key) or field
+        place = self._source(name, key)
+        if place is None and self.changes_a_picture and key not in SEEDS:
+            return  # computed from the picture, which may be scaled on its way
+        place = place or field
         self.sides[field] = place
         if place not in places:
             places.append(place)
@@ -317,4 +320,5 @@ def _handed_on(inputs: dict[str, Any], wanted: tuple[str, ...], *, words: bool) 
     ]
     if named:
         return named[0]
-    return next(iter(inputs)) if len(inputs) == 1 else ""
+    only = next(iter(inputs)) if len(inputs) == 1 else ""
+    return "" if only in LATENTS else only  # of a picture it tells something, its size for one

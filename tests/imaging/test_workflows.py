@@ -158,6 +158,15 @@ def test_a_seed_and_a_size_that_are_computed_are_set_where_they_were_for() -> No
     assert told["31"]["inputs"]["seed"] == 42
 
 
+def test_a_size_that_is_computed_from_the_picture_to_be_changed_stays() -> None:
+    graph = copy.deepcopy(graphs.CHANGE)
+    graph["40"] = graphs.node("GetImageSize", image=["37", 0])
+    graph["41"] = graphs.node("ModelSamplingFlux", width=["40", 0], height=["40", 1], model=["30", 0])
+    graph["31"]["inputs"]["model"] = ["41", 0]
+    told = filled(graph, source="mine.png")
+    assert (told["41"]["inputs"]["width"], told["41"]["inputs"]["height"]) == (["40", 0], ["40", 1])
+
+
 def test_words_go_through_a_node_that_shows_them_and_are_refused_where_they_are_composed() -> None:
     graph = graphs.with_primitives()
     graph["53"] = graphs.node("ShowText|pysssss", text=["50", 0], text_0="as it was shown")
