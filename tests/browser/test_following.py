@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visiting
 from tests.browser.visits import Visit, Wire
-from tests.processes import App, Person
+from tests.processes import App, Person, wait_until
 from tests.standins.ollama_script import Script, pieces
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -17,13 +18,14 @@ WHOLE = " ".join(f"w{n}" for n in range(40))
 LONG = [f"w{n} " for n in range(120)]
 
 
-def test_a_reload_in_mid_answer_shows_all_of_it_and_goes_on(desk: Visit) -> None:
+def test_a_reload_in_mid_answer_shows_all_of_it_and_goes_on(desk: Visit, app: App) -> None:
+    app.ollama.default.hold_at = 10
     desk.begin("Count")
     desk.wait_for_words(10)
-    before = desk.words()
     desk.page.reload()
-    desk.wait_for_words(before)
+    desk.wait_for_words(10)
     assert desk.page.locator("chat-message[data-running]").count() == 1
+    app.ollama.default.hold_at = None
     desk.wait_for_end()
     expect(desk.prose).to_have_text(WHOLE)
 
@@ -60,7 +62,7 @@ def test_an_answer_that_ends_while_the_connection_is_lost_is_whole_afterwards(de
 
 
 def test_another_tab_follows_a_second_try_and_a_stop(visiting: Visiting, alice: Person, app: App) -> None:
-    app.ollama.default = Script(tokens=LONG, rate=20)
+    app.ollama.default = Script(tokens=LONG, rate=20, hold_at=60)
     first, second = visiting(alice), visiting(alice)
     path = first.begin("Two tabs")
     second.open(path)
@@ -83,7 +85,7 @@ def test_another_tab_follows_a_second_try_and_a_stop(visiting: Visiting, alice: 
 
 
 def test_the_page_scrolls_along_only_while_the_reader_is_at_the_end(desk: Visit, app: App) -> None:
-    app.ollama.default = Script(tokens=[f"line {n}\n\n" for n in range(120)], rate=25)
+    app.ollama.default = Script(tokens=[f"line {n}\n\n" for n in range(240)], rate=25)
     desk.begin("Many lines")
     desk.wait_for_words(70)
     log = desk.page.locator("chat-log")
@@ -93,23 +95,35 @@ def test_the_page_scrolls_along_only_while_the_reader_is_at_the_end(desk: Visit,
     desk.page.mouse.wheel(0, -600)
     newest = desk.page.get_by_role("button", name="To the newest")
     expect(newest).to_be_visible()
-    top = log.evaluate("log => log.scrollTop")
-    desk.page.wait_for_timeout(800)
-    assert log.evaluate("log => log.scrollTop") == top
+    tops: list[float] = []
+
+    def stands() -> bool:
+        tops.append(log.evaluate("log => log.scrollTop"))
+        return tops[-1] in tops[-4:-1]
+
+    desk.wait_for(stands, "the end of the wheel's turn")
+    words = desk.words()
+    desk.wait_for_words(words + 20)
+    assert log.evaluate("log => log.scrollTop") == tops[-1]
     newest.click()
     assert log.evaluate(at_end)
     expect(newest).to_be_hidden()
 
 
-def test_loading_shows_the_model_and_counts_the_seconds(desk: Visit, app: App) -> None:
-    app.ollama.load_seconds = 5
+def test_loading_shows_the_model_and_counts_the_seconds(desk: Visit, app: App, alice: Person) -> None:
+    app.ollama.load_seconds = 6
     app.ollama.loaded.clear()
-    desk.page.wait_for_timeout(1200)  # until the snapshot knows that nothing is loaded
+    wait_until(lambda: not any(known["loaded"] for known in models(app, alice)) or None)
     desk.begin("Wake up")
     line = desk.answer.locator("state-line")
     expect(line).to_contain_text("Loading smollm2:135m")
-    expect(line.locator(".state-seconds")).to_have_text(re.compile("[345] s"))
+    expect(line.locator(".state-seconds")).to_have_text(re.compile("[2-6] s"))
     desk.wait_for_end()
+
+
+def models(app: App, person: Person) -> list[dict[str, Any]]:
+    """Return the models as the app knows them."""
+    return list(app.call(person, "/api/models").json()["results"])
 
 
 def test_thoughts_are_folded_and_numbers_are_shown_on_request(desk: Visit, app: App) -> None:

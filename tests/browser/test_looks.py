@@ -121,6 +121,7 @@ CONTRAST = """([text, back]) => {
 
 
 def test_the_page_speaks_russian(visiting: Visiting, app: App) -> None:
+    app.ollama.default.hold_at = 5
     visit = visiting(app.person("boris"), locale="ru-RU")
     visit.open()
     expect(visit.page.locator("html")).to_have_attribute("lang", "ru")

@@ -66,7 +66,8 @@ def test_nothing_that_a_model_writes_runs(desk: Visit, app: App) -> None:
 @pytest.mark.parametrize("final", [False, True])
 def test_a_code_block_is_copied(desk: Visit, app: App, final: bool) -> None:
     told = f"Look:\n\n```python\n{CODE}```\n\nDone " + "word " * 40
-    app.ollama.default = Script(tokens=[told[at : at + 5] for at in range(0, len(told), 5)], rate=30)
+    tokens = [told[at : at + 5] for at in range(0, len(told), 5)]
+    app.ollama.default = Script(tokens=tokens, rate=60, hold_at=None if final else len(tokens) - 10)
     desk.begin("Code, please")
     expect(desk.prose).to_contain_text("Done")
     if final:

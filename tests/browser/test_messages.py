@@ -178,6 +178,7 @@ def test_an_answer_that_ends_elsewhere_is_marked_until_it_is_looked_at(
     expect(chat.answers).to_have_count(2)
     chat.wait_for_end()
     row = other.page.locator(f".chat-row:has(a[href='{chat.path}'])")
+    expect(row.locator(".running")).to_have_count(0)
     expect(row.locator(".fresh")).to_have_count(0)  # it was looked at where it ended
     number = int(chat_id(chat))
     chat.page.close()
@@ -237,10 +238,12 @@ def test_older_messages_come_as_one_scrolls_up(desk: Visit, app: App, alice: Per
     desk.open(f"/chats/{chat}/")
     expect(desk.page.locator("chat-message").last).to_be_in_viewport()
     expect(desk.page.locator("chat-message")).to_have_count(80)
-    for _step in range(6):
+
+    def all_have_come() -> bool:
         desk.page.locator("chat-log").evaluate("log => log.scrollTop = 0")
-        desk.page.wait_for_timeout(250)
-    expect(desk.page.locator("chat-message")).to_have_count(202)
+        return desk.page.locator("chat-message").count() == 202
+
+    desk.wait_for(all_have_come, "the first message")
     expect(desk.page.locator(".earlier")).to_have_count(0)
 
 

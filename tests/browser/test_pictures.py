@@ -65,7 +65,10 @@ def order(visit: Visit, words: str, *, variants: int = 1, button: str = "Picture
     page.wait_for_url("**/chats/*/")
 
 
-def test_a_russian_wish_becomes_a_card_that_fills_in_live(anna: Person, opened: Any) -> None:
+def test_a_russian_wish_becomes_a_card_that_fills_in_live(
+    comfyui: ScriptedComfyUI, anna: Person, opened: Any
+) -> None:
+    comfyui.picture_seconds = 4.0
     visit = opened(anna)
     order(visit, "Рыжая лиса в снегу на закате", variants=2)
     job = visit.page.locator("image-job")
@@ -73,6 +76,7 @@ def test_a_russian_wish_becomes_a_card_that_fills_in_live(anna: Person, opened: 
     expect(job.locator(".job-stage")).to_contain_text("Drawing 1 of 2")
     expect(job.locator(".variants img:not(.preview)")).to_have_count(1)
     expect(job.get_by_role("button", name="Cancel")).to_be_visible()
+    comfyui.picture_seconds = 1.0
     expect(job.locator(".variants img:not(.preview)")).to_have_count(2)
     expect(job.get_by_role("button", name="Draw again")).to_be_visible()
     first = job.locator(".variants img").first

@@ -271,9 +271,11 @@ def test_wrapped_lines_stay_wrapped_after_a_reload(desk: Visit, app: App) -> Non
 
 
 def test_long_code_is_folded_but_not_under_the_reader(desk: Visit, app: App) -> None:
-    app.ollama.default = Script(tokens=["```\n", *["line\n"] * 60, "```\n", *["end "] * 40], rate=60)
+    tokens = ["```\n", *["line\n"] * 60, "```\n", *["end "] * 40]
+    app.ollama.default = Script(tokens=tokens, rate=60, hold_at=80)
     desk.begin("Much code")
     expect(desk.prose).to_contain_text("end")
+    app.ollama.default.hold_at = None
     desk.wait_for_end()
     more = desk.answer.get_by_role("button", name="Show all 60 lines")
     expect(more).to_have_count(0)

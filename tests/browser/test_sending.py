@@ -32,13 +32,16 @@ def test_a_person_signs_up_writes_and_is_answered(visiting: Visiting) -> None:
     expect(visit.page.locator("#chat-title")).to_have_text("Hello there")
 
 
-def test_the_answer_grows_while_it_is_written(desk: Visit) -> None:
+def test_the_answer_grows_while_it_is_written(desk: Visit, app: App) -> None:
+    app.ollama.default.hold_at = 5
     desk.begin("Count")
-    desk.wait_for_words(3)
-    early = desk.words()
+    desk.wait_for_words(5)
+    assert desk.words() == 5
     expect(desk.answer.locator("state-line")).to_contain_text("Writing")
-    desk.wait_for_words(early + 10)
-    assert desk.words() < 40
+    app.ollama.default.hold_at = 15
+    desk.wait_for_words(15)
+    assert desk.words() == 15
+    app.ollama.default.hold_at = None
     desk.wait_for_end()
     expect(desk.prose).to_have_text(WHOLE)
     expect(desk.answer.locator("state-line")).to_have_count(0)
@@ -187,11 +190,13 @@ def test_a_second_device_sees_what_the_first_sends(desk: Visit, phone: Visit) ->
     expect(desk.answers).to_have_count(3)
 
 
-def test_the_sidebar_shows_the_new_chat_and_that_it_is_being_answered(desk: Visit) -> None:
+def test_the_sidebar_shows_the_new_chat_and_that_it_is_being_answered(desk: Visit, app: App) -> None:
+    app.ollama.default.hold_at = 5
     path = desk.begin("A chat of its own")
     row = desk.page.locator(f".chat-row:has(a[href='{path}'])")
     expect(row.locator(".running")).to_be_visible()
     expect(desk.page.locator(".day").first).to_have_text("Today")
+    app.ollama.default.hold_at = None
     desk.wait_for_end()
     expect(row.locator(".running")).to_have_count(0)
 
@@ -246,8 +251,12 @@ def test_without_scripts_one_can_read_and_send(visiting: Visiting, alice: Person
     visit.page.get_by_role("button", name="Send").click()
     visit.page.wait_for_url("**/chats/*/")
     expect(visit.page.locator(".bubble")).to_have_text("No scripts here")
-    visit.page.wait_for_timeout(1500)
-    visit.page.reload()
+
+    def is_answered() -> bool:
+        visit.page.reload()
+        return visit.prose.locator("strong").count() > 0
+
+    visit.wait_for(is_answered, "the answer")
     expect(visit.prose.locator("strong")).to_have_text("plain")
 
 

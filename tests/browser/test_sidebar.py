@@ -155,7 +155,7 @@ def test_the_list_grows_as_one_scrolls_and_stays_where_it_is(visiting: Visiting,
         visit.page.evaluate(REFRESH)
     visit.page.wait_for_timeout(300)
     expect(rows).to_have_count(200)
-    assert side.evaluate("list => list.scrollTop") == 3000
+    visit.wait_for(lambda: side.evaluate("list => list.scrollTop") == 3000, "the same place")
 
 
 def test_several_are_chosen_by_shift_and_by_keys_and_put_away(visiting: Visiting, app: App) -> None:

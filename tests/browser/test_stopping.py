@@ -14,18 +14,18 @@ LONG = [f"w{n} " for n in range(200)]
 
 
 def test_the_button_stops_and_what_was_written_stays(desk: Visit, app: App) -> None:
-    app.ollama.default = Script(tokens=LONG, rate=20)
+    app.ollama.default = Script(tokens=LONG, rate=20, hold_at=50)
     desk.begin("Long")
     desk.wait_for_words(5)
     desk.page.get_by_role("button", name="Stop", exact=True).click()
     desk.wait_for_end()
-    assert 5 <= desk.words() < 100
+    assert 5 <= desk.words() <= 50
     expect(desk.answer).to_contain_text("Stopped.")
     expect(desk.page.get_by_role("button", name="Send")).to_be_visible()
 
 
 def test_escape_stops(desk: Visit, app: App) -> None:
-    app.ollama.default = Script(tokens=LONG, rate=20)
+    app.ollama.default = Script(tokens=LONG, rate=20, hold_at=50)
     desk.begin("Long")
     desk.wait_for_words(5)
     desk.page.keyboard.press("Escape")
@@ -56,7 +56,7 @@ def test_escape_closes_what_is_open_before_it_stops(desk: Visit, app: App) -> No
 
 
 def test_enter_while_an_answer_runs_keeps_the_words_and_says_why(desk: Visit, app: App) -> None:
-    app.ollama.default = Script(tokens=LONG, rate=20)
+    app.ollama.default = Script(tokens=LONG, rate=20, hold_at=50)
     desk.begin("Long")
     desk.wait_for_words(3)
     desk.send("too early")
