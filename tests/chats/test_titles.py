@@ -107,7 +107,7 @@ def test_a_busy_card_has_no_time_for_titles(desk: Desk, alice: User) -> None:
 
 
 def test_whoever_comes_meanwhile_waits_for_no_title(desk: Desk, alice: User, bob: User) -> None:
-    entitle(desk, "A slow title", fault=Fault.SILENT, seconds=9)
+    entitle(desk, "A slow title", fault=Fault.SILENT, seconds=60)
     with override_settings(GPU_OLLAMA_SLOTS=1):
         sending.send_message(None, author=alice, content="first", model_name=MODEL)
         working = threading.Thread(target=desk.work)
@@ -117,8 +117,8 @@ def test_whoever_comes_meanwhile_waits_for_no_title(desk: Desk, alice: User, bob
         sending.send_message(None, author=bob, content="second", model_name=MODEL)
         desk.ollama.wait_for(lambda: len(desk.ollama.chats) == 3)
         waited = time.monotonic() - began
-        working.join(15)
-    assert waited < 2  # of the nine seconds that the title would have taken
+        working.join(30)
+    assert waited < 20  # of the minute that the title would have taken
     assert not arbiter.read().leases
 
 

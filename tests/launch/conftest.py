@@ -29,7 +29,7 @@ supervisor.run()
 """
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Return once `condition` holds; fails the test if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():

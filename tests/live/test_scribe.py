@@ -10,7 +10,7 @@ from live.redis import client
 from live.scribe import CALM, LONGEST_PAUSE, Line, Scribe, pause_for
 from tests.live.reading import entries, frames, text
 
-WAIT = 5.0
+WAIT = 30.0
 
 
 @pytest.fixture

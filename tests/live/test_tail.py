@@ -10,7 +10,7 @@ from live.redis import client
 from live.tail import Mailbox, Tail, follow, order, tail
 from tests.live.reading import text, without_seq, write
 
-WAIT = 5.0
+WAIT = 30.0
 END: log.Frame = {"type": "end", "status": "complete"}
 Story = Callable[[Tail], Awaitable[None]]
 
