@@ -92,10 +92,12 @@ def test_a_tab_whose_chat_was_deleted_elsewhere_says_so_and_offers_it_back(
 def test_an_answer_that_ends_elsewhere_is_marked_until_it_is_looked_at(
     desk: Visit, visiting: Visiting, alice: Person
 ) -> None:
+    desk.app.ollama.default.hold_at = 5
     path = desk.begin("News for the other tab")
     other = visiting(alice)
     other.open()
     desk.open("/chats/bin/")
+    desk.app.ollama.default.hold_at = None
     expect(row(other, path).locator(".fresh")).to_have_count(1, timeout=PATIENCE)
     for visit in (desk, other):
         expect(visit.page).to_have_title(re.compile("^● "))
