@@ -34,7 +34,7 @@ WORKERS = [OLLAMA, COMFYUI] * 4
 SETTINGS = {
     "GPU_LEASE_TTL": f"{TTL:g}",
     "GPU_LEASE_RENEW": "0.3",
-    "GPU_LEASE_CLAIM": "5",
+    "GPU_LEASE_CLAIM": "1.5",
     "GPU_SETTLE": "0",
     "GPU_RESTORE_GRACE": "0.5",
     "GPU_OLLAMA_SLOTS": "4",
