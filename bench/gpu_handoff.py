@@ -35,7 +35,7 @@ class Bench:
 
     def fill_ollama(self) -> None:
         """Have Ollama hold its model."""
-        self.ollama.load(MODEL, num_ctx=WINDOW, keep_alive="10m", timeout=PATIENCE)
+        self.ollama.load(MODEL, num_ctx=WINDOW, keep_alive="10m").wait()
 
     def fill_comfyui(self) -> None:
         """Have ComfyUI draw something, after which it holds its model."""
@@ -52,7 +52,7 @@ class Bench:
 
     def empty_comfyui(self) -> None:
         """Do by hand what a hand-over to Ollama needs of the services."""
-        from gpu.handoff import RESIDUE
+        from gpu.emptying import RESIDUE
 
         self.comfyui.free()
         while self.comfyui.stats().held > RESIDUE:

@@ -106,9 +106,9 @@ def _generate(running: Running, lease: arbiter.Held) -> None:
     try:
         is_call = running.message.chat.kind == Chat.Kind.CALL
         plan = calls.make_plan(running.message) if is_call else make_plan(running.message)
-        lease.check()
-        plan = _look_up(running, plan)
-        _answer(running, plan, tally)
+        plan = _look_up(running, lease, plan)
+        _answer(running, lease, plan, tally)
+        lease.complete = True
     except (HungUpError, arbiter.LeaseLostError):
         _end_early(running, lease, tally)
     except errors.ServiceError as error:
@@ -136,7 +136,7 @@ def _end_early(running: Running, lease: arbiter.Held, tally: Tally) -> None:
         arbiter.enqueue(arbiter.Ticket("message", message.pk, message.author_id, about=message.model_name))
 
 
-def _look_up(running: Running, plan: Plan) -> Plan:
+def _look_up(running: Running, lease: arbiter.Held, plan: Plan) -> Plan:
     """Return the plan with what the web says to the question, if a search was wished for."""
     mode = running.message.search.get("mode", "")
     if not mode or running.message.kind != Message.Kind.ANSWER or plan.continues:
@@ -147,7 +147,7 @@ def _look_up(running: Running, plan: Plan) -> Plan:
             plan,
             user_id=running.message.author_id,
             mode=mode,
-            complete=lambda ask, _timeout: _complete(running, plan, ask),
+            complete=lambda ask, _timeout: _complete(running, lease, plan, ask),
             wanted=lambda: running.ends_as is None,
         )
     _keep_search(running, found.queries, found.notice, found.sources)
@@ -166,36 +166,36 @@ def _keep_search(running: Running, queries: list[str], notice: str, sources: lis
         running.line.tell("notice", code=f"search_{notice}")
 
 
-def _complete(running: Running, plan: Plan, ask: Ask) -> tuple[str, Numbers]:
-    """Return a whole answer of which nothing is shown. Raises ServiceError, HungUpError."""
+def _complete(running: Running, lease: arbiter.Held, plan: Plan, ask: Ask) -> tuple[str, Numbers]:
+    """Return a whole answer of which nothing is shown. Raises ServiceError, HungUpError, LeaseLostError."""
     text, numbers = "", Numbers()
-    for piece in running.listen_to(Ollama(plan.url).answer(ask)):
+    for piece in lease.watch(running.listen_to(Ollama(plan.url).answer(ask))):
         text += piece.text
         numbers = piece.numbers or numbers
     return text, numbers
 
 
-def _answer(running: Running, plan: Plan, tally: Tally) -> None:
+def _answer(running: Running, lease: arbiter.Held, plan: Plan, tally: Tally) -> None:
     connection.close()  # an answer takes minutes, and a connection is dear
     if running.message.kind == Message.Kind.SUMMARY:
-        plan = summarising.prepare(plan, lambda part: _read(running, part, tally))
+        plan = summarising.prepare(plan, lambda part: _read(running, lease, part, tally))
     try:
-        _answer_within(running, plan, tally)
+        _answer_within(running, lease, plan, tally)
     except errors.ContextFullError:
         if not plan.found or tally.first is not None:
             raise
         _keep_search(running, running.message.search["queries"], searching.NO_ROOM, [])
-        _answer_within(running, replace(plan, found=""), tally)
+        _answer_within(running, lease, replace(plan, found=""), tally)
 
 
-def _answer_within(running: Running, plan: Plan, tally: Tally) -> None:
+def _answer_within(running: Running, lease: arbiter.Held, plan: Plan, tally: Tally) -> None:
     """Answer with fewer and fewer of the older turns, while Ollama finds them too much."""
     budget = plan.budget
     for attempt in range(FIT_TRIES):
         try:
             tally.fitted = plan.fit(budget)
             _tell_beginning(running, plan, tally)
-            _stream(running, plan, tally)
+            _stream(running, lease, plan, tally)
             return
         except errors.ContextFullError:
             if attempt == FIT_TRIES - 1 or tally.first is not None:
@@ -215,9 +215,9 @@ def _tell_beginning(running: Running, plan: Plan, tally: Tally) -> None:
         running.line.tell("notice", code="unseen", n=unseen)
 
 
-def _stream(running: Running, plan: Plan, tally: Tally) -> None:
+def _stream(running: Running, lease: arbiter.Held, plan: Plan, tally: Tally) -> None:
     stream = running.listen_to(Ollama(plan.url).answer(_ask(plan, tally)))
-    for piece in map(Thoughts().sort, stream):
+    for piece in map(Thoughts().sort, lease.watch(stream)):
         if tally.first is None and (piece.text or piece.thinking):
             running.line.tell("status", status="streaming")
         tally.note(piece)
@@ -244,11 +244,11 @@ def _ask(plan: Plan, tally: Tally) -> Ask:
     )
 
 
-def _read(running: Running, plan: Plan, tally: Tally) -> str:
+def _read(running: Running, lease: arbiter.Held, plan: Plan, tally: Tally) -> str:
     """Return what the model says to a part of what is to be summed up; nothing of it is shown."""
     tally.fitted = plan.fit(plan.window)
     stream = running.listen_to(Ollama(plan.url).answer(_ask(plan, tally)))
-    return "".join(piece.text for piece in map(Thoughts().sort, stream))
+    return "".join(piece.text for piece in map(Thoughts().sort, lease.watch(stream)))
 
 
 def _messages(turns: list[context.Turn]) -> list[dict[str, Any]]:

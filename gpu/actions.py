@@ -7,9 +7,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, rights
-from accounts.errors import AppError, Code
+from accounts.errors import AppError, Code, Sentence
 from accounts.models import Verb
-from gpu.arbiter import COMFYUI, OLLAMA, read, transact
+from gpu.arbiter import COMFYUI, OLLAMA, transact
 from gpu.arbiter.state import FREED, NOBODY
 from live.redis import RedisError
 
@@ -58,13 +58,8 @@ def _minutes(given: Any) -> int:
 
 def give_back(user: Any) -> None:
     """End the borrowing: one's own, or as an admin anybody's. Raises AppError."""
-    try:
-        taken = read().borrow
-    except RedisError:
-        raise AppError(code=Code.UNAVAILABLE) from None
-    if taken and taken.user_id != user.pk and not user.is_admin:
+    if _ask("give_back", user_id=None if user.is_admin else user.pk) == "not_yours":
         raise AppError(_("Somebody else has borrowed the card."), code=Code.FORBIDDEN)
-    _ask("give_back")
     audit.note("card.given_back", actor=user)
 
 
@@ -72,22 +67,27 @@ def switch_to(user: Any, *, service: str, force: bool = False) -> str:
     """Have a service resident next; answers "there" or "asked". Raises AppError (busy with the reason)."""
     require_admin(user)
     if service not in SERVICES:
-        raise AppError(_("Choose ollama or comfyui."), code=Code.INVALID, fields={"service": [service]})
-    answer = str(_ask("wish", service=service, force=force))
-    if answer == "busy":
-        raise AppError(
-            _("The other service is computing. Wait for it, or force the switch: what runs is then cut off."),
-            code=Code.CONFLICT,
-        )
+        sentence = _("Choose ollama or comfyui.")
+        raise AppError(sentence, code=Code.INVALID, fields={"service": [sentence]})
+    busy = _("The other service is computing. Wait for it, or force the switch: what runs is then cut off.")
+    answer = _wish(service, force=force, busy=busy)
     audit.note("card.switched", actor=user, target=service, force=force)
+    return answer
+
+
+def _wish(service: str, *, force: bool, busy: Sentence) -> str:
+    answer = str(_ask("wish", service=service, force=force))
+    if answer == "borrowed":
+        raise AppError(_("The card is borrowed. It has to be given back first."), code=Code.CONFLICT)
+    if answer == "busy":
+        raise AppError(busy, code=Code.CONFLICT)
     return answer
 
 
 def free_card(user: Any, *, force: bool = False) -> None:
     """Have both services give their memory back. Raises AppError."""
     require_admin(user)
-    if _ask("wish", service=FREED, force=force) == "busy":
-        raise AppError(_("The card is computing. Wait for it, or force it."), code=Code.CONFLICT)
+    _wish(FREED, force=force, busy=_("The card is computing. Wait for it, or force it."))
     audit.note("card.freed", actor=user, force=force)
 
 

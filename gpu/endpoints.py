@@ -9,6 +9,7 @@ from django.conf import settings
 from gpu.services.comfyui import ComfyUI
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ollama
+from gpu.services.process_manager import ProcessManager
 
 CUSTOMARY = "http://127.0.0.1:11434"
 CUSTOMARY_COMFYUI = "http://127.0.0.1:8188"
@@ -53,3 +54,11 @@ def find_comfyui() -> Endpoint:
     return Endpoint(
         settings.COMFYUI_ENGINE_URL, "engine", ComfyUI(settings.COMFYUI_ENGINE_URL).stats().version
     )
+
+
+def process_manager() -> ProcessManager | None:
+    """Return the process manager's client, None when there is none."""
+    url = settings.PROCESS_MANAGER_API_URL
+    if not url:
+        return None
+    return ProcessManager(url, settings.PROCESS_MANAGER_TOKEN, wait=settings.PROCESS_SWITCH_TIMEOUT)

@@ -19,10 +19,10 @@ HALF_LIVES = 4  # what is older has faded
 _recalled = [0]
 
 
-def note_release(ticket: Ticket, used: float, held: float) -> None:
-    """Charge the person, and learn how long such work takes."""
+def note_release(ticket: Ticket, used: float, held: float | None) -> None:
+    """Charge the person, and learn how long such work takes when it came to its end."""
     charge(ticket.user_id, used)
-    if used > 0:
+    if used > 0 and held is not None:
         forecast.learn(f"{ticket.stage}:{ticket.about}", held)
 
 

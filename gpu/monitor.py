@@ -8,6 +8,7 @@ a ComfyUI on CUDA also tells the whole card's memory.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -16,14 +17,17 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from gpu import snapshot, vram
+from gpu import endpoints, snapshot, vram
+from gpu.arbiter import line
 from gpu.services.comfyui import Stats
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ollama
 from live import events
 from live.redis import client, key
 
-NVML, SERVICES, NOTHING = "nvml", "services", "none"
+logger = logging.getLogger(__name__)
+NVML, MANAGER, SERVICES, NOTHING = "nvml", "manager", "services", "none"
+OF_CARD = (NVML, MANAGER)  # what tells of the card itself, whoever holds its memory
 VRAM = "vram"  # the event
 HISTORY = 15 * 60  # seconds that the chart shows
 STALE = 3  # intervals without a sample
@@ -77,23 +81,43 @@ def sample(comfyui: Callable[[], Stats | int]) -> Reading:
         was_over=before.over_threshold,
         threshold=settings.GPU_VRAM_THRESHOLD,
         at=time.time(),
-        source=NVML if card else SERVICES,
+        source=SERVICES if card is None else MANAGER if why else NVML,
         why=why,
     )
     events_now = news(told, before, reading)
     _keep(reading, told=VRAM in events_now)
     for type_ in events_now:
         events.tell("card", "all", type_)
+        if type_ != VRAM:
+            client().hincrby(line.counts_key(), type_, 1)
     return reading
 
 
+def read_card() -> vram.Card | None:
+    """Return the card at this moment, None where nobody can read it, or it is not to be read."""
+    return _look()[0]
+
+
 def _look() -> tuple[vram.Card | None, str]:
-    """Return the card as NVML shows it, or None and why."""
+    """Return the card as NVML shows it here, else as the process manager reads it, and why NVML did not."""
     if not settings.GPU_MONITOR_ENABLED:
         return None, "off"
-    card = vram.read_card()
-    why = vram.why_not()
-    return card, why.code if why and card is None else ""
+    card = vram.read_card(settings.GPU_INDEX)
+    if card is not None:
+        return card, ""
+    why = vram.why_not(settings.GPU_INDEX)
+    return _managers_card(), why.code if why else "failed"
+
+
+def _managers_card() -> vram.Card | None:
+    """Return the card of the machine where the process manager runs, None where it tells of none."""
+    manager = endpoints.process_manager()
+    try:
+        memory = manager.status().memory if manager else None
+    except ServiceError as error:
+        logger.debug("the process manager does not tell of the card: %s", error)
+        return None
+    return vram.Card("", memory.total, memory.total - memory.free, memory.free) if memory else None
 
 
 def card_of(stats: Stats) -> vram.Card | None:
@@ -147,9 +171,22 @@ def foreign_memory(card: vram.Card, *, ollama: int, comfyui: int) -> int:
 
     While Ollama loads a model its list is empty; NVML shows that the memory is its own.
     """
-    ours = max(ollama, sum(process.used or 0 for process in card.processes if _is_ollama(process)))
+    ours = max(ollama, held_by_ollama(card) or 0)
     rest = card.used - ours - comfyui
     return rest if rest >= NEGLIGIBLE else 0
+
+
+def held_by_ollama(card: vram.Card | None) -> int | None:
+    """Return the bytes that NVML shows in Ollama's processes, None where it does not tell.
+
+    Windows and WSL2 tell no sizes; from inside a container no process is seen at all.
+    """
+    if card is None:
+        return None
+    sizes = [process.used for process in card.processes if _is_ollama(process)]
+    if None in sizes or (not sizes and card.used >= NEGLIGIBLE):
+        return None
+    return sum(size or 0 for size in sizes)
 
 
 def _is_ollama(process: vram.Process) -> bool:
@@ -198,6 +235,13 @@ def _looks_different(told: Reading, now: Reading) -> bool:
         return True
     changed: int = max(abs(getattr(now, name) - getattr(told, name)) for name in SHOWN)
     return changed > 0 and changed >= VISIBLE * (now.total or now.used)
+
+
+def full_sentence(reading: Reading) -> str:
+    """Return how full the card is, "" while that is not worth a word."""
+    if not reading.over_threshold:
+        return ""
+    return _("The card's memory is %(share)d %% full.") % {"share": 100 * reading.used / reading.total}
 
 
 def foreign_sentence(reading: Reading) -> str:
@@ -260,4 +304,5 @@ def _ollama_held() -> int:
 
 def describe(reading: Reading) -> dict[str, Any]:
     """Return the reading as pages and the API tell it."""
-    return {**asdict(reading), "sentence": foreign_sentence(reading)}
+    sentences = filter(None, (full_sentence(reading), foreign_sentence(reading)))
+    return {**asdict(reading), "sentence": " ".join(sentences)}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -38,6 +39,16 @@ RESIDENTS = {
     "none": lambda: _("The card is empty."),
     "unknown": lambda: _("Nobody has looked at the card yet."),
 }
+TOGETHER = {
+    "shared": lambda: _("The chat and pictures share the card."),
+    "none": lambda: _("The chat and pictures have a card each."),
+}
+
+
+def _resident(resident: str) -> str:
+    """Return who has the card; where both may have it at once, nobody is looked for."""
+    together = TOGETHER.get(settings.GPU_HANDOFF)
+    return together() if together and resident == "unknown" else RESIDENTS[resident]()
 
 
 def _emptied() -> str:
@@ -45,7 +56,8 @@ def _emptied() -> str:
 
 
 def _broken(card: dict[str, Any]) -> str:
-    return ", ".join(sentences.NAMES[problem["service"]] for problem in card["problems"]) or "ComfyUI"
+    names = [sentences.NAMES.get(problem["service"]) for problem in card["problems"]]
+    return ", ".join(filter(None, names)) or "ComfyUI"
 
 
 def chip(user: Any) -> dict[str, Any] | None:
@@ -64,8 +76,13 @@ def chip(user: Any) -> dict[str, Any] | None:
         "chat_in_words": _chat_in(card),
         "until": _moment(card["borrow"]["until"]) if card["borrow"] else None,
         "mine": [entry for entry in card["queue"] if entry["mine"]],
-        "trouble": bool(card["problems"]) or card["memory"]["over_threshold"],
+        "trouble": bool(card["problems"]) or _is_crowded(card["memory"]),
     }
+
+
+def _is_crowded(memory: dict[str, Any]) -> bool:
+    """Return whether the card is full because of others; full of our own models it is as it should be."""
+    return bool(memory["over_threshold"] and memory["foreign"])
 
 
 def _chat_in(card: dict[str, Any]) -> str:
@@ -107,7 +124,7 @@ def panel(user: Any) -> dict[str, Any]:
     memory = card["memory"]
     return {
         "card": card,
-        "resident": RESIDENTS[card["resident"]](),
+        "resident": _resident(card["resident"]),
         "running": [{**lease, "since": _moment(lease["since"])} for lease in card["now"]],
         "loaded": [_loaded(model) for model in card["loaded"]],
         "held": _held(memory),

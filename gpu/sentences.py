@@ -24,19 +24,26 @@ REASONS: dict[str, str | Promise] = {
         "%(service)s hangs and does not say whether it holds the card."
         " What waits keeps its place; an admin can restart %(service)s."
     ),
+    "garbled": gettext_lazy(
+        "%(service)s answers what cannot be understood and may still hold the card."
+        " What waits keeps its place; an admin can look at %(service)s or restart it."
+    ),
     "keeps_memory": gettext_lazy(
         "%(service)s does not give its memory back."
         " What waits keeps its place; an admin can restart %(service)s."
     ),
     "not_stopped": gettext_lazy(
-        "%(service)s does not give its memory back and could not be stopped: %(text)s"
-        " What waits keeps its place."
+        "%(service)s does not give its memory back and could not be stopped. What waits keeps its place."
     ),
     "not_there": gettext_lazy(
         "%(service)s does not answer. What waits keeps its place and goes on when %(service)s is started."
     ),
     "not_started": gettext_lazy(
-        "%(service)s does not start: %(text)s What waits keeps its place; it is tried again later."
+        "%(service)s does not start. What waits keeps its place; it is tried again later."
+    ),
+    "manager_down": gettext_lazy(
+        "The process manager does not answer, so %(service)s can be neither started nor stopped."
+        " What waits keeps its place; it is tried again later."
     ),
     "memory_short": gettext_lazy(
         "Only %(free_mb)s MiB of the card are free, and %(wanted_mb)s are needed: something else holds it."
@@ -46,19 +53,32 @@ REASONS: dict[str, str | Promise] = {
         "Handing the card to %(service)s failed for an unforeseen reason, which is in the log."
         " What waits keeps its place; it is tried again later."
     ),
+    "not_emptied": gettext_lazy("Emptying the card failed for an unforeseen reason, which is in the log."),
 }
-
+# With what the process manager says: its words are English and may name what is on its machine.
+FOR_ADMINS: dict[str, str | Promise] = {
+    "not_stopped": gettext_lazy(
+        "%(service)s does not give its memory back and could not be stopped: %(text)s"
+        " What waits keeps its place."
+    ),
+    "not_started": gettext_lazy(
+        "%(service)s does not start: %(text)s What waits keeps its place; it is tried again later."
+    ),
+}
 
 WORTH_TELLING = 0.05  # seconds
 
 
-def explain(reason: str) -> str:
-    """Return the sentence for a failed hand-over as the card keeps it."""
+def explain(reason: str, *, admin: bool = False) -> str:
+    """Return the sentence for a failed hand-over as the card keeps it; admins read details."""
     try:
         told: dict[str, Any] = json.loads(reason)
     except ValueError:
         return reason
-    sentence = REASONS.get(told.get("code", ""), REASONS["unforeseen"])
+    code = str(told.get("code"))
+    sentence = REASONS.get(code, REASONS["unforeseen"])
+    if admin and told.get("text"):
+        sentence = FOR_ADMINS.get(code, sentence)
     named = {"text": "", "free_mb": "?", "wanted_mb": "?", **told}
     return str(sentence) % {**named, "service": NAMES.get(str(told.get("service")), "")}
 
@@ -128,7 +148,9 @@ def _failed(event: dict[str, Any]) -> str:
 def _released(event: dict[str, Any]) -> str:
     if event.get("stage") != DRAW:
         return ""
-    return _("a picture was drawn in %(time)s") % {"time": about_seconds(event.get("used", 0) / 1000)}
+    n, time = event.get("images") or 1, about_seconds(event.get("used", 0) / 1000)
+    sentence = ngettext("a picture was drawn in %(time)s", "%(n)d pictures were drawn in %(time)s", n)
+    return sentence % {"n": n, "time": time}
 
 
 def _borrowed(event: dict[str, Any]) -> str:

@@ -12,17 +12,17 @@ from accounts.models import User
 from gpu import forecast, monitor, sentences, snapshot
 from gpu.arbiter import Card, Lease, Ticket, line, read
 from gpu.arbiter.decisions import is_broken
-from gpu.arbiter.state import COMFYUI, NOBODY, OLLAMA, UNKNOWN
+from gpu.arbiter.state import COMFYUI, FREED, NOBODY, OLLAMA, UNKNOWN
 from live.redis import client
 
 DIARY = 30  # entries that are shown
-RESIDENTS = {OLLAMA: OLLAMA, COMFYUI: COMFYUI, NOBODY: "none", UNKNOWN: "unknown"}
+RESIDENTS = {OLLAMA: OLLAMA, COMFYUI: COMFYUI, NOBODY: FREED, UNKNOWN: "unknown"}
 
 
 def describe(user: Any) -> dict[str, Any]:
     """Return the card for a person, everything about others without their name. Raises RedisError."""
-    card, now = read(), int(time.time() * 1000)
-    places = forecast.forecast(card, now, line.rules(), forecast.Durations.read())
+    card, now, durations = read(), int(time.time() * 1000), forecast.Durations.read()
+    places = forecast.forecast(card, now, line.rules(), durations)
     queue = [_waiting(ticket, places[ticket.id], user, now) for ticket in card.tickets if ticket.id in places]
     return {
         "resident": RESIDENTS.get(card.resident, "unknown"),
@@ -34,8 +34,8 @@ def describe(user: Any) -> dict[str, Any]:
         "stands_still": _stands_still(card, now),
         "now": [_running(lease, user) for lease in card.leases],
         "queue": sorted(queue, key=lambda entry: entry["place"]),
-        "chat_in": _chat_in(card, now),
-        "problems": problems(card, now),
+        "chat_in": _chat_in(card, user, now, durations),
+        "problems": problems(card, admin=user.is_admin),
         "memory": memory(),
         "loaded": [
             {"name": model.name, "size": model.size, "size_vram": model.size_vram}
@@ -60,18 +60,18 @@ def state_of(card: Card, now: int) -> str:
     return "waiting" if card.tickets else "idle"
 
 
-def problems(card: Card, now: int) -> list[dict[str, Any]]:
-    """Return the services that could not be made ready, each with its sentence."""
+def problems(card: Card, *, admin: bool) -> list[dict[str, Any]]:
+    """Return the services that could not be made ready, each with its sentence; "none" is the empty card."""
     return [
         {
-            "service": service,
-            "sentence": sentences.explain(broken.reason),
+            "service": service or FREED,
+            "sentence": sentences.explain(broken.reason, admin=admin),
             "failures": broken.failures,
             "open": broken.failures >= line.rules().breaker,
             "until": broken.until,
         }
         for service, broken in card.broken.items()
-        if broken.failures and service
+        if broken.failures
     ]
 
 
@@ -84,11 +84,11 @@ def memory() -> dict[str, Any]:
 def diary(limit: int = DIARY) -> list[dict[str, Any]]:
     """Return what happened to the card, newest first, as {at, sentence}. Raises RedisError."""
     lines: list[dict[str, Any]] = []
-    for _seq, fields in client().xrevrange(line.diary_key(), count=limit * 10):
+    for _seq, fields in client().xrevrange(line.diary_key(), count=limit):
         event = json.loads(fields["f"])
         if sentence := sentences.diary_line(event):
             lines.append({"at": event["at"], "type": event["type"], "sentence": sentence})
-    return lines[:limit]
+    return lines
 
 
 def for_admins() -> dict[str, Any]:
@@ -111,7 +111,7 @@ def for_admins() -> dict[str, Any]:
             for lease in card.leases
         ],
         "switch": {"ticket": card.switch.id, "to": card.switch.to or "none"} if card.switch else None,
-        "problems": problems(card, now),
+        "problems": problems(card, admin=True),
         "memory": memory(),
     }
 
@@ -174,12 +174,12 @@ def _stands_still(card: Card, now: int) -> bool:
     return bool(card.tickets) and now - card.moved_at > settings.GPU_WAIT_TIMEOUT * 1000
 
 
-def _chat_in(card: Card, now: int) -> str:
-    """Return in how long a question asked now would be answered, "" when at once."""
-    asked = Ticket("new", 0, 0, priority=int(settings.GPU_PRIORITY_OLLAMA), seq=card.seq + 1, at=now)
+def _chat_in(card: Card, user: User, now: int, durations: forecast.Durations) -> str:
+    """Return in how long the person's question would be answered if asked now, "" when at once."""
+    asked = Ticket("new", 0, user.pk, priority=int(settings.GPU_PRIORITY_OLLAMA), seq=card.seq + 1, at=now)
     imagined = card.copy()
     imagined.tickets.append(asked)
-    place = forecast.forecast(imagined, now, line.rules(), forecast.Durations.read()).get(asked.id)
+    place = forecast.forecast(imagined, now, line.rules(), durations).get(asked.id)
     if place is None or (place.seconds is not None and place.seconds < 2):
         return ""
     return forecast.explain(place)

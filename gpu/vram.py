@@ -1,6 +1,6 @@
 """The card as NVML shows it, read by the maintained `pynvml` of nvidia-ml-py.
 
-The first card is the one that is shared. A machine without NVIDIA, or whose driver has
+A machine without NVIDIA, or whose driver has
 gone, is no error: there is simply nothing to read, and that is said once.
 """
 
@@ -12,14 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import psutil
 import pynvml
 
 logger = logging.getLogger(__name__)
-INDEX = 0  # in the order of the PCI bus; NVML knows nothing of CUDA_VISIBLE_DEVICES
 LONGEST_NAME = 60  # characters
 # Errors after which the handle is of no more use: the library is set up anew at the next look.
 LOST = (
@@ -78,9 +77,13 @@ class Unavailable:
 
 
 class Reader:
-    """NVML in this process. Any thread may read."""
+    """NVML in this process. Any thread may read.
 
-    def __init__(self) -> None:
+    `index` is in the order of the PCI bus: NVML knows nothing of CUDA_VISIBLE_DEVICES.
+    """
+
+    def __init__(self, index: int = 0) -> None:
+        self._index = index
         self._is_set_up = False
         self._handle: Any = None
         self._lock = threading.Lock()
@@ -106,7 +109,7 @@ class Reader:
             pynvml.nvmlInit()
             self._is_set_up = True
         if self._handle is None:
-            self._handle = pynvml.nvmlDeviceGetHandleByIndex(INDEX)
+            self._handle = pynvml.nvmlDeviceGetHandleByIndex(self._index)
 
     def _read(self) -> Card:
         self._set_up()
@@ -185,14 +188,16 @@ def _optional(ask: Callable[[], Value]) -> Value | None:
         return None
 
 
-_reader = Reader()
+@cache
+def _reader(index: int) -> Reader:
+    return Reader(index)
 
 
-def read_card() -> Card | None:
+def read_card(index: int = 0) -> Card | None:
     """Return the card at this moment, None where it can't be read."""
-    return _reader.read()
+    return _reader(index).read()
 
 
-def why_not() -> Unavailable | None:
+def why_not(index: int = 0) -> Unavailable | None:
     """Return why the newest look of this process found nothing, None when it found the card."""
-    return _reader.why
+    return _reader(index).why

@@ -5,18 +5,27 @@ from __future__ import annotations
 import logging
 import time
 
-from gpu import endpoints, handoff, ledger, monitor, snapshot
+from gpu import emptying, endpoints, ledger, monitor, snapshot
 from gpu.arbiter import COMFYUI, OLLAMA, Card, prune, tick, transact
 from gpu.arbiter.state import UNKNOWN
 from gpu.services.comfyui import ComfyUI, Stats
 from gpu.services.errors import ServiceError
 from gpu.services.ollama import Ollama
+from live.redis import RedisError
 
 logger = logging.getLogger(__name__)
 TICK = 1.0  # seconds
 LOOK_EVERY = 5.0  # seconds between two looks at what the services show
 MIB = 2**20
 _looked = [0.0]
+
+
+def open_line() -> None:
+    """Take new work again: what a restart was prepared for has come."""
+    try:
+        transact("drain", on=False)
+    except RedisError as error:
+        logger.warning("the line could not be opened again: %s", error)
 
 
 def watch() -> None:
@@ -49,7 +58,7 @@ def _ollama_is_used() -> bool:
 def _comfyui_is_used() -> bool:
     try:
         comfyui = ComfyUI(endpoints.find_comfyui().url)
-        return comfyui.stats().held > handoff.RESIDUE or comfyui.is_computing()
+        return comfyui.stats().held > emptying.RESIDUE or comfyui.is_computing()
     except ServiceError:
         return False
 
@@ -57,7 +66,7 @@ def _comfyui_is_used() -> bool:
 def sample() -> None:
     """Read the card's memory and tell the arbiter. Raises RedisError."""
     reading = monitor.sample(look_at_comfyui)
-    if reading.source == "nvml":
+    if reading.source in monitor.OF_CARD:
         held = reading.ollama + reading.comfyui
         transact("measure", free=reading.free // MIB, held=held // MIB)
 

@@ -29,7 +29,6 @@ class Asker:
         Raises ServiceError, HungUpError when the job shall end, LeaseLostError.
         """
         self.running.check()
-        self.lease.check()
         stream = Ollama(self.url).answer(ask)
         self.running.listen_to(stream.hang_up)
         watch = Deadline(self.url, ask.model, timeout, stream)
@@ -45,7 +44,7 @@ class Asker:
     def _read(self, stream: Stream) -> tuple[str, Numbers]:
         parts, length, first, numbers = [], 0, None, Numbers(done_reason="")
         try:
-            for piece in stream:
+            for piece in self.lease.watch(stream):
                 first = first or time.monotonic()
                 parts.append(piece.text)
                 length += len(piece.text)

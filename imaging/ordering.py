@@ -15,7 +15,7 @@ from accounts import limits, rights
 from accounts.errors import AppError, Code
 from accounts.models import Verb
 from chats.models import Chat, Message
-from chats.sending import title_from
+from chats.sending import DRAINING_RETRY, title_from
 from gpu import arbiter, snapshot
 from imaging import access, ending, orders, shaping, sources, thinking, wording
 from imaging.models import MOST_VARIANTS, GeneratedImage, ImageJob, SourcePicture, Workflow
@@ -271,7 +271,7 @@ def _place(user: Any, chat: Chat | None, order: orders.Order, client_id: UUID | 
     limits.check(user, limits.GPU, limits.STORAGE)
     limits.check(user, limits.PICTURES, more=order.variants)
     if arbiter.is_draining():
-        raise AppError(code=Code.DRAINING)
+        raise AppError(code=Code.DRAINING, retry_after=DRAINING_RETRY)
     try:
         return _store(user, chat, order, client_id)
     except IntegrityError:

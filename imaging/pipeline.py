@@ -44,6 +44,7 @@ def _work(running: Running | None, lease: arbiter.Held, work: Work) -> None:
     lease.on_loss(lambda: running.end_as(End.LOST))
     try:
         work(running, lease)
+        lease.complete = True
     except (EndedError, HungUpError, arbiter.LeaseLostError):
         _let_go(running)
     except PictureError as error:

@@ -17,8 +17,15 @@ def think_ticket(job: ImageJob) -> arbiter.Ticket:
 
 def draw_ticket(job: ImageJob) -> arbiter.Ticket:
     """Return the place in line for all variants."""
-    about = f"{settings.COMFYUI_MODEL}:{job.width}x{job.height}:{job.steps}"
-    return arbiter.Ticket(DRAW, job.pk, job.user_id, service=arbiter.COMFYUI, stage=arbiter.DRAW, about=about)
+    return arbiter.Ticket(
+        DRAW,
+        job.pk,
+        job.user_id,
+        service=arbiter.COMFYUI,
+        stage=arbiter.DRAW,
+        about=f"{settings.COMFYUI_MODEL}:{job.width}x{job.height}:{job.steps}:{job.variants}",
+        images=job.variants,
+    )
 
 
 def ticket_of(job: ImageJob) -> arbiter.Ticket:

@@ -31,9 +31,11 @@ class OllamaChatConfig(AppConfig):
 
 
 def _begin(sender: Any, **_: Any) -> None:
+    from gpu import watch
     from live import alive, clock
 
     name = str(sender.hostname).partition("@")[0]
     alive.keep_saying(name)
     if name == "upkeep":
+        watch.open_line()
         clock.start()

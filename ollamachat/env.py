@@ -158,6 +158,7 @@ SECTIONS = (
     _section(
         "The card",
         Name("GPU_MONITOR_ENABLED", "bool", True, "Read the card's memory through NVML."),
+        Name("GPU_INDEX", "int", 0, "Which card is shared, in the order of the PCI bus.", low=0),
         Name("GPU_MONITOR_INTERVAL", "float", 2, "Seconds between samples.", low=0.2),
         Name(
             "GPU_VRAM_THRESHOLD", "float", 90, "Warn above this share of memory, per cent.", low=1, high=100

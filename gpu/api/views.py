@@ -133,10 +133,16 @@ class ProcessSwitch(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Ask for a switch: 202 asked, 200 there already, 409 while the other one computes."""
+        """Ask for a switch: 202 asked, 200 there already, 409 while the other one computes or it is borrowed.
+
+        `switch` is null while another hand-over has to end first.
+        """
         given = _given(request)
         force = str(given.get("force", "")).lower() in ("true", "1", "yes", "on")
-        answer = actions.switch_to(request.user, service=str(given.get("service", "")), force=force)
+        service = str(given.get("service", ""))
+        answer = actions.switch_to(request.user, service=service, force=force)
         response = _told(status.for_admins)
+        if response.data["switch"] and response.data["switch"]["to"] != service:
+            response.data["switch"] = None
         response.status_code = 200 if answer == "there" else 202
         return response

@@ -7,6 +7,11 @@
 
 local OLLAMA, COMFYUI, NOBODY, FREED, UNKNOWN = "ollama", "comfyui", "", "none", "?"
 local DIARY_LENGTH = 500
+-- Events that have a line in the diary (gpu/sentences.py); of what was released only pictures have one.
+local IN_DIARY = {
+  switched = true, switch_failed = true, switch_lost = true, released = true, expired = true, taken = true, seen = true,
+  borrowed = true, returned = true, paused = true, resumed = true, draining = true, open = true,
+}
 
 local rules = cjson.decode(ARGV[3])
 local now = tonumber(ARGV[4])
@@ -160,10 +165,6 @@ function ops.enqueue(given)
       return
     end
   end
-  if card.draining then
-    answer = "draining"
-    return
-  end
   card.seq = card.seq + 1
   asked.seq, asked.at = card.seq, now
   if #card.tickets == 0 then card.moved_at = now end
@@ -229,7 +230,7 @@ function ops.release(given)
   answer = lease ~= nil and lease.ticket ~= nil and not others
   if answer then
     finish(lease, given.used)
-    tell("released", {ticket = ticket_id(lease.ticket), used = given.used, stage = lease.ticket.stage})
+    tell("released", {ticket = ticket_id(lease.ticket), used = given.used, stage = lease.ticket.stage, images = lease.ticket.images or 0})
   end
 end
 
@@ -278,6 +279,8 @@ end
 function ops.wish(given)
   if card.resident == wished(given.service) and not card.switch then
     answer = "there"
+  elseif card.borrow then
+    answer = "borrowed"
   elseif #card.leases > 0 and not given.force then
     answer = "busy"
   else
@@ -289,7 +292,7 @@ function ops.wish(given)
       end
     end
     card.wish = given.service
-    card.broken[given.service] = nil
+    card.broken[wished(given.service)] = nil
     answer = "asked"
   end
 end
@@ -298,16 +301,26 @@ function ops.borrow(given)
   answer = card.borrow == nil or card.borrow.user_id == given.user_id
   if answer then
     card.borrow = {user_id = given.user_id, service = given.service, at = now, ["until"] = now + given.ms}
+    card.wish = ""
+    card.broken[given.service] = nil
     tell("borrowed", {user = given.user_id, service = given.service, ms = given.ms})
   end
 end
 
-function ops.give_back()
-  answer = card.borrow ~= nil
-  if card.borrow then
-    card.borrow = nil
-    if card.resident == NOBODY then card.resident = UNKNOWN end
-    tell("returned", {})
+local function return_card()
+  card.borrow = nil
+  if card.resident == NOBODY then card.resident = UNKNOWN end
+  tell("returned", {})
+end
+
+function ops.give_back(given)
+  if not card.borrow then
+    answer = "nothing"
+  elseif type(given.user_id) == "number" and card.borrow.user_id ~= given.user_id then
+    answer = "not_yours"
+  else
+    return_card()
+    answer = "returned"
   end
 end
 
@@ -326,8 +339,9 @@ function ops.drain(given)
 end
 
 function ops.retry(given)
-  answer = card.broken[given.service] ~= nil
-  card.broken[given.service] = nil
+  local service = wished(given.service)
+  answer = card.broken[service] ~= nil
+  card.broken[service] = nil
 end
 
 function ops.tick() end
@@ -353,10 +367,7 @@ local function reap()
     tell("switch_lost", {to = card.switch.to})
     end_switch(UNKNOWN)
   end
-  if card.borrow and card.borrow["until"] <= now then
-    ops.give_back()
-    answer = nil
-  end
+  if card.borrow and card.borrow["until"] <= now then return_card() end
 end
 
 -- Order
@@ -442,7 +453,7 @@ local function goes_home()
 end
 
 local function target(ticket)
-  if #card.leases > 0 or (rules.handoff ~= "exclusive" and not card.borrow) then return nil end
+  if #card.leases > 0 or (rules.handoff ~= "exclusive" and not card.borrow and card.wish == "") then return nil end
   local wanted
   if card.borrow then
     wanted = card.borrow.service
@@ -489,6 +500,7 @@ local function grant(ticket)
   count_turn(ticket.stage)
   card.leases[#card.leases + 1] = lease
   card.moved_at = now
+  if rules.handoff ~= "exclusive" and ticket.service ~= card.resident then card.resident = UNKNOWN end
   grants[#grants + 1] = lease
   tell("granted", {ticket = ticket_id(ticket), waited = now - ticket.at, stage = ticket.stage})
 end
@@ -524,7 +536,9 @@ pump()
 local document = cjson.encode(card)
 redis.call("SET", KEYS[1], document)
 for _, event in ipairs(events) do
-  redis.call("XADD", KEYS[2], "MAXLEN", "~", DIARY_LENGTH, "*", "f", cjson.encode(event))
+  if IN_DIARY[event.type] and (event.type ~= "released" or event.stage == "draw") then
+    redis.call("XADD", KEYS[2], "MAXLEN", "~", DIARY_LENGTH, "*", "f", cjson.encode(event))
+  end
   redis.call("HINCRBY", KEYS[3], event.type, 1)
 end
 return cjson.encode({

@@ -56,7 +56,7 @@ def is_broken(card: Card, service: str, now: int) -> bool:
 
 def _target(card: Card, ticket: Ticket | None, now: int, rules: Rules) -> str | None:
     """Return who should become resident now, None to leave it as it is."""
-    if card.leases or (rules.handoff != "exclusive" and not card.borrow):
+    if card.leases or (rules.handoff != "exclusive" and not (card.borrow or card.wish)):
         return None
     if card.borrow:
         wanted = card.borrow.service
@@ -106,6 +106,8 @@ def _grant(step: Step, ticket: Ticket) -> None:
     _count_turn(card, ticket.stage, step.rules)
     card.leases.append(lease)
     card.moved_at = now
+    if step.rules.handoff != "exclusive" and ticket.service != card.resident:
+        card.resident = UNKNOWN  # both may hold the card from now on
     step.grants.append(lease)
     step.tell("granted", ticket=ticket.id, waited=now - ticket.at, stage=ticket.stage)
 

@@ -13,10 +13,10 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 
@@ -30,12 +30,16 @@ CLOCK = 0.25  # seconds between two looks at the clock while something is held
 RELEASE_TRIES = 3
 
 
-Note = Callable[[Ticket, float, float], None]
+Note = Callable[[Ticket, float, float | None], None]
+Piece = TypeVar("Piece")
 _notes: list[Note] = []
 
 
 def note_releases_with(note: Note) -> None:
-    """Have `note(ticket, seconds charged, seconds held)` called after each release; from AppConfig.ready."""
+    """Have `note(ticket, seconds charged, seconds held)` called after each release; from AppConfig.ready.
+
+    The seconds held are None when the work did not come to its end.
+    """
     _notes[:] = [note]
 
 
@@ -46,7 +50,7 @@ class LeaseLostError(Exception):
 class Held:
     """A lease or a switch that this process has claimed. Any thread may ask."""
 
-    def __init__(self, held: Lease | Switch) -> None:
+    def __init__(self, held: Lease | Switch, asked: float) -> None:
         self.id, self.token = held.id, held.token
         self.ticket = held.ticket if isinstance(held, Lease) else None
         self.known = asdict(held)
@@ -54,8 +58,11 @@ class Held:
         self.switch = held if isinstance(held, Switch) else None
         self.used: float | None = None
         """Seconds of the card to be charged; None: from the claim to the release."""
+        self.complete = False
+        """Whether the work came to its end."""
         self.claimed = time.monotonic()
-        self.renewed = self.claimed
+        self.renewed = asked
+        """When Redis was last asked for it: its time began after that, however late the answer is heard."""
         self._lost = threading.Event()
         self._on_loss: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -84,6 +91,17 @@ class Held:
         if not held:
             self.lose()
             raise LeaseLostError(self.id)
+
+    def watch(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """Yield what a call brings that starts work: held right before it begins, and once it has begun.
+
+        Raises LeaseLostError.
+        """
+        self.check()
+        for number, piece in enumerate(pieces):
+            if number == 0:
+                self.check()
+            yield piece
 
     def lose(self) -> None:
         """Tell everybody who asked, once."""
@@ -209,6 +227,7 @@ def hold(held_id: str) -> Iterator[Held | None]:
 
 def claim(held_id: str) -> Held | None:
     """Take what was granted, None when it is gone; `let_go` ends it. Raises RedisError."""
+    asked = time.monotonic()
     reply = transact("claim", held_id=held_id)
     if not reply.answer:
         return None
@@ -216,7 +235,7 @@ def claim(held_id: str) -> Held | None:
     found = next((lease for lease in card.leases if lease.id == held_id), card.switch)
     if found is None:
         return None
-    held = Held(found)
+    held = Held(found, asked)
     keeper().keep(held)
     return held
 
@@ -238,4 +257,4 @@ def let_go(held: Held) -> None:
     else:
         logger.warning("%s could not be released and runs out by itself", held.id)
     for note in _notes:
-        note(held.ticket, used, wall)
+        note(held.ticket, used, wall if held.complete and not held.lost else None)

@@ -139,8 +139,13 @@ def transact(op: str, **arguments: Any) -> Reply:
     if begun := told.get("switch"):
         _hand_over(begun["id"], begun["to"])
     if told["events"]:
-        events.tell("card", "all", "card", events=told["events"])
+        events.tell("card", "all", "card", events=[_for_all(event) for event in told["events"]])
     return reply
+
+
+def _for_all(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event without what only admins read: why a hand-over failed, in others' words."""
+    return {name: value for name, value in event.items() if name != "reason"}
 
 
 def _send(lease: Lease) -> None:
@@ -165,7 +170,7 @@ def _hand_over(switch_id: str, service: str) -> None:
 
 
 def enqueue(ticket: Ticket) -> str:
-    """Put a ticket in line; answers queued, waiting, held or draining.
+    """Put a ticket in line; answers queued, waiting or held.
 
     Without Redis it answers "lost": nothing is lost, the row's sweep asks again.
     """

@@ -52,7 +52,10 @@ def change(card: Card, op: str, arguments: dict[str, Any], now: int, rules: Rule
 
 
 def enqueue(step: Step, ticket: dict[str, Any]) -> None:
-    """Put a ticket in line; answers waiting, held (its lease runs) or draining."""
+    """Put a ticket in line; answers queued, waiting, or held while its lease runs.
+
+    Also while the app prepares a restart: new work is refused before it has a row.
+    """
     asked = Ticket(**ticket)
     held = next((lease for lease in step.card.leases if lease.ticket.id == asked.id), None)
     if held:
@@ -60,8 +63,6 @@ def enqueue(step: Step, ticket: dict[str, Any]) -> None:
         step.answer = "held"
     elif any(waiting.id == asked.id for waiting in step.card.tickets):
         step.answer = "waiting"
-    elif step.card.draining:
-        step.answer = "draining"
     else:
         step.card.seq += 1
         asked.seq, asked.at = step.card.seq, step.now
@@ -148,7 +149,8 @@ def release(step: Step, lease_id: str, used: int, claimed_at: int = 0) -> None:
     step.answer = lease is not None
     if lease:
         _end(step, lease, used)
-        step.tell("released", ticket=lease.ticket.id, used=used, stage=lease.ticket.stage)
+        ticket = lease.ticket
+        step.tell("released", ticket=ticket.id, used=used, stage=ticket.stage, images=ticket.images)
 
 
 def switched(step: Step, switch_id: str, parts: dict[str, float]) -> None:
@@ -201,10 +203,12 @@ def recall(step: Step, used: dict[str, int]) -> None:
 
 
 def wish(step: Step, service: str, force: bool) -> None:
-    """Have a service resident next, or none; answers there, asked, or busy while something computes."""
+    """Have a service resident next, or none; answers there, borrowed, asked, or busy while one computes."""
     card = step.card
     if card.resident == wished(service) and not card.switch:
         step.answer = "there"
+    elif card.borrow:
+        step.answer = "borrowed"
     elif card.leases and not force:
         step.answer = "busy"
     else:
@@ -213,7 +217,7 @@ def wish(step: Step, service: str, force: bool) -> None:
                 _end(step, lease, step.now - lease.at)
                 step.tell("taken", ticket=lease.ticket.id)
         card.wish = service
-        card.broken.pop(service, None)
+        card.broken.pop(wished(service), None)
         step.answer = "asked"
 
 
@@ -223,16 +227,27 @@ def borrow(step: Step, user_id: int, service: str, ms: int) -> None:
     step.answer = taken is None or taken.user_id == user_id
     if step.answer:
         step.card.borrow = Borrow(user_id, service, step.now, step.now + ms)
+        step.card.wish = ""
+        step.card.broken.pop(service, None)
         step.tell("borrowed", user=user_id, service=service, ms=ms)
 
 
-def give_back(step: Step) -> None:
-    """End the borrowing."""
-    step.answer = step.card.borrow is not None
-    if step.card.borrow:
-        step.card.borrow = None
-        step.card.resident = UNKNOWN if step.card.resident == NOBODY else step.card.resident
-        step.tell("returned")
+def give_back(step: Step, user_id: int | None) -> None:
+    """End the borrowing, a person's own or (None) anybody's; answers returned, nothing or not_yours."""
+    taken = step.card.borrow
+    if taken is None:
+        step.answer = "nothing"
+    elif user_id not in (None, taken.user_id):
+        step.answer = "not_yours"
+    else:
+        _return_card(step)
+        step.answer = "returned"
+
+
+def _return_card(step: Step) -> None:
+    step.card.borrow = None
+    step.card.resident = UNKNOWN if step.card.resident == NOBODY else step.card.resident
+    step.tell("returned")
 
 
 def pause(step: Step, on: bool) -> None:
@@ -250,8 +265,8 @@ def drain(step: Step, on: bool) -> None:
 
 
 def retry(step: Step, service: str) -> None:
-    """Forget a service's failures."""
-    step.answer = step.card.broken.pop(service, None) is not None
+    """Forget a service's failures, or with "none" those of emptying the card."""
+    step.answer = step.card.broken.pop(wished(service), None) is not None
 
 
 def tick(step: Step) -> None:
@@ -303,8 +318,7 @@ def _reap(step: Step) -> None:
         step.tell("switch_lost", to=card.switch.to)
         _end_switch(card, UNKNOWN)
     if card.borrow and card.borrow.until <= now:
-        give_back(step)
-        step.answer = None
+        _return_card(step)
 
 
 def _find(card: Card, held_id: str) -> Lease | Switch | None:

@@ -20,7 +20,8 @@ CHAT, THINK, DRAW, IDLE = "chat", "think", "draw", "idle"
 class Ticket:
     """A place in line: for which row, of whom, on which service. Enqueued twice it is one place.
 
-    `about` holds what estimates are learned by: model, size, steps.
+    `about` holds what estimates are learned by: model, size, steps, number of pictures. `images` are
+    the pictures that it draws.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Ticket:
     seq: int = 0
     at: int = 0
     about: str = ""
+    images: int = 0
 
     @property
     def id(self) -> str:

@@ -26,6 +26,10 @@ class ServiceDownError(ServiceError):
     code = "service_down"
 
 
+class ServiceAbsentError(ServiceDownError):
+    """Nobody listens at the address: nothing is computed and no memory is held there."""
+
+
 class ServiceHangsError(ServiceDownError):
     """It took the call and never answered."""
 

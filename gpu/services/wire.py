@@ -15,7 +15,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
+from gpu.services import errors
 from live import tracing
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -34,6 +36,16 @@ KEEPALIVE = [
 
 class HungUpError(Exception):
     """We ended the call ourselves."""
+
+
+def unanswered(error: Exception, url: str) -> errors.ServiceDownError:
+    """Return what it means that a call brought no answer: silence, nobody there, or a broken connection."""
+    if isinstance(error, requests.ReadTimeout):
+        return errors.ServiceHangsError(str(error), url=url)
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
+        return errors.ServiceAbsentError(str(error), url=url)
+    return errors.ServiceDownError(str(error), url=url)
 
 
 class Call:

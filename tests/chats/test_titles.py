@@ -72,7 +72,7 @@ def test_the_model_chosen_for_titles_names_chats_only_while_it_is_loaded(
     chosen = "smollm2-tools:135m"
     ModelChoice.objects.create(purpose="title", name=chosen)
     if resident:
-        Ollama(desk.ollama.url).load(chosen, num_ctx=8192, keep_alive="5m", timeout=5)
+        Ollama(desk.ollama.url).load(chosen, num_ctx=8192, keep_alive="5m").wait()
     entitle(desk, "Heat pumps")
     answer = desk.ask(alice, "How does a heat pump work?")
     assert Chat.objects.get(pk=answer.chat_id).title == "Heat pumps"

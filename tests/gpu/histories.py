@@ -103,10 +103,10 @@ def _other(card: Card, chance: random.Random) -> tuple[str, dict[str, Any]]:
         ("wish", {"service": chance.choice([service, "none"]), "force": chance.random() < 0.3}),
         ("borrow", {"user_id": 1, "service": chance.choice(["", COMFYUI]), "ms": 30_000}),
         ("recall", {"used": {"1": 60_000, "9": 5}}),
-        ("give_back", {}),
+        ("give_back", {"user_id": chance.choice([None, 1, 2])}),
         ("pause", {"on": chance.random() < 0.3}),
         ("drain", {"on": chance.random() < 0.2}),
-        ("retry", {"service": service}),
+        ("retry", {"service": chance.choice([service, "none"])}),
         ("cancel", {"ticket_id": f"job:{chance.randint(1, 12)}"}),
     ]
     return chance.choice(choices)

@@ -94,6 +94,17 @@ def test_a_service_that_there_is_not_is_refused(admin_client: Client, query: str
     assert switch(admin_client, f"/api/process/switch{query}").status_code == 400
 
 
+def test_a_refused_service_gets_a_sentence(admin_client: Client) -> None:
+    told = switch(admin_client, "/api/process/switch?service=nope").json()["error"]
+    assert told["fields"] == {"service": ["Choose ollama or comfyui."]}
+
+
+def test_a_ticket_is_only_told_when_it_is_the_switch_that_was_asked_for(admin_client: Client) -> None:
+    switch(admin_client, "/api/process/switch?service=comfyui")
+    told = switch(admin_client, "/api/process/switch?service=ollama")
+    assert (told.status_code, told.json()["switch"]) == (202, None)
+
+
 def test_only_admins_switch(alice_client: Client) -> None:
     assert switch(alice_client, "/api/process/switch?service=comfyui").status_code == 403
     assert arbiter.read().switch is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from django.test import Client, override_settings
 
 from accounts.models import User
 from gpu import arbiter, forecast
+from live import log
+from live.redis import client as redis
 from tests.conftest import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +181,17 @@ def test_an_admin_has_the_card_emptied_only_between_answers(alice: User, admin_c
     assert after.switch.to == ""
 
 
+def test_a_busy_card_is_switched_by_force_after_a_question(alice: User, admin_client: Client) -> None:
+    busy((1, alice))
+    told = admin_client.get("/card/panel/").text
+    assert "Give it to pictures now" in told
+    assert "Give it to the chat now" not in told
+    admin_client.post("/card/switch/", {"service": "comfyui", "force": "1"})
+    switch = arbiter.read().switch
+    assert switch
+    assert switch.to == "comfyui"
+
+
 def test_a_failed_service_is_told_and_tried_again(alice_client: Client, admin_client: Client) -> None:
     admin_client.post("/card/switch/", {"service": "comfyui"})
     switch = arbiter.read().switch
@@ -190,6 +204,69 @@ def test_a_failed_service_is_told_and_tried_again(alice_client: Client, admin_cl
     assert "Try again now" in admin_client.get("/card/panel/").text
     admin_client.post("/card/retry/", {"service": "comfyui"})
     assert not arbiter.read().broken
+
+
+def test_what_the_process_manager_says_is_for_admins(
+    alice: User, alice_client: Client, admin_client: Client
+) -> None:
+    admin_client.post("/card/switch/", {"service": "comfyui"})
+    switch = arbiter.read().switch
+    assert switch
+    told = {"code": "not_started", "service": "comfyui", "text": "python: can't open file '/srv/main.py'."}
+    arbiter.transact("failed", switch_id=switch.id, resident="ollama", reason=json.dumps(told))
+    for page in ("/card/panel/", "/card/chip/", "/api/gpu", "/api/gpu/diary"):
+        assert "main.py" not in alice_client.get(page).text
+    assert "ComfyUI does not start. What waits keeps its place" in alice_client.get("/card/panel/").text
+    assert "ComfyUI does not start: python: can" in admin_client.get("/card/panel/").text
+    frames = redis().xrevrange(log.stream_key("card", "all"))
+    assert frames
+    assert not any("main.py" in str(frame) for frame in frames)
+
+
+def test_a_failed_emptying_is_told_and_tried_again(admin_client: Client) -> None:
+    admin_client.post("/card/free/")
+    switch = arbiter.read().switch
+    assert switch
+    reason = '{"code": "keeps_memory", "service": "ollama"}'
+    arbiter.transact("failed", switch_id=switch.id, resident="?", reason=reason)
+    assert "Ollama does not give its memory back." in admin_client.get("/card/panel/").text
+    admin_client.post("/card/retry/", {"service": "none"})
+    assert not arbiter.read().broken
+
+
+def test_a_borrowed_card_is_not_switched(alice_client: Client, admin_client: Client) -> None:
+    alice_client.post("/card/borrow/", {"minutes": "60", "service": "none"})
+    for path, given in (("switch", {"service": "comfyui", "force": "1"}), ("switch", {"service": "ollama"})):
+        refused = admin_client.post(f"/card/{path}/", given, headers={"X-Requested-With": "fetch"})
+        assert refused.status_code == 409
+        assert "The card is borrowed." in refused.text
+    assert not arbiter.read().wish
+
+
+@pytest.mark.parametrize(
+    ("handoff", "sentence"),
+    [
+        ("shared", "The chat and pictures share the card."),
+        ("none", "The chat and pictures have a card each."),
+        ("exclusive", "Nobody has looked at the card yet."),
+    ],
+)
+def test_who_has_the_card_is_told_as_it_is_shared(
+    settings: Any, alice_client: Client, handoff: str, sentence: str
+) -> None:
+    settings.GPU_HANDOFF = handoff
+    settings.GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI = False
+    arbiter.transact("see", resident="?")
+    assert sentence in alice_client.get("/card/panel/").text
+
+
+def test_many_answers_leave_what_happened_in_the_diary(admin_client: Client, alice: User) -> None:
+    admin_client.post("/card/pause/", {"on": "1"})
+    admin_client.post("/card/pause/", {"on": "0"})
+    for row_id in range(300):
+        busy((row_id, alice))
+        arbiter.transact("release", lease_id=arbiter.read().leases[0].id, used=1)
+    assert "an admin paused the line" in admin_client.get("/card/panel/").text
 
 
 def test_the_chart_has_its_numbers(alice_client: Client) -> None:

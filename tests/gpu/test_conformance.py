@@ -13,6 +13,7 @@ from gpu.arbiter import line
 from gpu.arbiter.rules import OPS, apply
 from gpu.arbiter.state import Card
 from gpu.arbiter.step import Step
+from gpu.sentences import LINES, diary_line
 from live.redis import client
 from tests.gpu.histories import START, history, passing, rules_for
 
@@ -31,13 +32,18 @@ def test_both_do_the_same_for_long() -> None:
 
 
 def test_the_histories_reach_every_operation_and_every_event() -> None:
-    ops, events = set[str](), set[str]()
+    ops, events, diary = set[str](), set[str](), set[str]()
     for seed in range(150):
-        client().delete(line.card_key())
+        client().delete(line.card_key(), line.diary_key())
         for op, step in drive(seed):
             ops.add(op)
             events.update(event["type"] for event in step.events)
+        for _seq, fields in client().xrange(line.diary_key()):
+            event = json.loads(fields["f"])
+            assert diary_line(event)
+            diary.add(event["type"])
     assert ops == set(OPS)
+    assert diary == set(LINES)
     assert events == {
         *("queued", "granted", "released", "cancelled", "expired", "unclaimed", "taken"),
         *("switching", "switched", "switch_failed", "switch_lost", "seen"),

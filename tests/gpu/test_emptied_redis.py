@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.conf import settings
 
@@ -17,8 +19,9 @@ def held() -> Held:
     arbiter.send_grants_with("test", lambda _row, lease_id: granted.append(lease_id))
     arbiter.transact("see", resident=arbiter.OLLAMA)
     arbiter.enqueue(arbiter.Ticket("test", 1, 0))
+    asked = time.monotonic()
     claimed = arbiter.transact("claim", held_id=granted.pop())
-    return Held(claimed.card.leases[0])
+    return Held(claimed.card.leases[0], asked)
 
 
 def test_a_fresh_lease_is_taken_back(held: Held) -> None:

@@ -201,25 +201,62 @@ def test_an_emptied_redis_does_not_take_back_what_another_has_got_meanwhile(gran
 
 
 def test_a_release_charges_what_was_held_or_what_the_holder_says(granted: list[str]) -> None:
-    charged: list[tuple[float, float]] = []
+    charged: list[tuple[float, float | None]] = []
 
-    def note(_ticket: Ticket, used: float, wall: float) -> None:
+    def note(_ticket: Ticket, used: float, wall: float | None) -> None:
         charged.append((used, wall))
 
     before = list(holding._notes)
     holding.note_releases_with(note)
     try:
-        with hold(grant(granted, 1)):
+        with hold(grant(granted, 1)) as whole:
             time.sleep(0.1)
+            assert whole
+            whole.complete = True
         with hold(grant(granted, 2)) as held:
             assert held
             held.used = 7.0
     finally:
         holding._notes[:] = before
-    (used, wall), (told, _) = charged
+    (used, wall), (told, unknown) = charged
+    assert unknown is None  # it did not come to its end
     assert used == wall
     assert used >= 0.1
     assert told == 7.0
+
+
+def test_a_call_is_not_made_under_a_lost_lease(granted: list[str]) -> None:
+    held = take(granted)
+    forget(held)
+    begun: list[str] = []
+
+    def call() -> Iterator[str]:
+        begun.append("called")
+        yield "piece"
+
+    with pytest.raises(LeaseLostError):
+        list(held.watch(call()))
+    assert not begun
+    let_go(held)
+
+
+def test_what_slipped_through_is_noticed_at_its_first_piece(granted: list[str]) -> None:
+    held = take(granted)
+
+    def call() -> Iterator[str]:
+        forget(held)
+        yield from ("first", "second")
+
+    with pytest.raises(LeaseLostError):
+        list(held.watch(call()))
+    let_go(held)
+
+
+def forget(held: Held) -> None:
+    """Have the card end the lease without a word to its holder."""
+    card = arbiter.read()
+    card.leases = [lease for lease in card.leases if lease.id != held.id]
+    client().set(line.card_key(), card.to_json())
 
 
 class OwnRedis:
@@ -296,3 +333,12 @@ def test_without_redis_a_lease_holds_until_its_time_is_over(
         assert again
         wait_for(lambda: again.renewed > again.claimed + RENEW)
         again.check()
+
+
+def test_a_claim_is_as_old_as_its_question(granted: list[str]) -> None:
+    lease_id = grant(granted)
+    client().client_pause(500, all=False)  # whoever writes waits
+    held = claim(lease_id)
+    assert held
+    assert held.claimed - held.renewed >= 0.4
+    let_go(held)

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Usage, User
-from gpu import arbiter, ledger
+from gpu import arbiter, forecast, ledger
 from gpu.arbiter import line
 from gpu.arbiter.holding import note_releases_with
 
@@ -39,6 +39,18 @@ def test_a_lease_that_used_nothing_is_not_written_down(alice: User, leases: list
         assert held
         held.used = 0
     assert not Usage.objects.exists()
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_only_work_that_came_to_its_end_teaches_how_long_it_takes(
+    alice: User, leases: list[str], complete: bool
+) -> None:
+    arbiter.enqueue(arbiter.Ticket("test", 1, alice.pk, about="model"))
+    with arbiter.hold(leases.pop()) as held:
+        assert held
+        held.used, held.complete = 3.0, complete
+    assert ("chat:model" in forecast.Durations.read().known) == complete
+    assert Usage.objects.count() == 1
 
 
 def test_somebody_deleted_meanwhile_stops_nothing(alice: User, leases: list[str]) -> None:

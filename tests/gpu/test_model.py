@@ -72,7 +72,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def somebody_gives_back(self) -> None:
-        self.world.do("give_back")
+        self.world.do("give_back", user_id=None)
 
     @rule(op=st.sampled_from(["pause", "drain"]), on=st.booleans())
     def an_admin_holds_the_line(self, op: str, on: bool) -> None:
@@ -212,7 +212,7 @@ def heal(world: World) -> None:
     world.services[COMFYUI].computing.clear()
     for op in ("pause", "drain"):
         world.do(op, on=False)
-    world.do("give_back")
+    world.do("give_back", user_id=None)
 
 
 def one_round(world: World) -> None:

@@ -46,7 +46,7 @@ def told(kind: str, identity: object) -> list[dict[str, Any]]:
 
 
 def load(ollama: ScriptedOllama, num_ctx: int = 2048) -> None:
-    Ollama(ollama.url).load(MODEL, num_ctx=num_ctx, keep_alive="5m", timeout=30)
+    Ollama(ollama.url).load(MODEL, num_ctx=num_ctx, keep_alive="5m").wait()
     snapshot.refresh()
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import translation
 
-from gpu import monitor, snapshot
+from gpu import arbiter, monitor, snapshot, watch
+from gpu.arbiter import line
 from gpu.monitor import NEGLIGIBLE, Reading, foreign_sentence, measure, news
 from gpu.services.comfyui import Device, Stats
 from gpu.services.ollama import Ollama
@@ -22,6 +23,7 @@ from live import log
 from live.redis import client, key
 from tests.standins import nvml
 from tests.standins.ollama import ScriptedOllama
+from tests.standins.process_manager import Manager, Program
 
 GB = 2**30  # as cards are sold
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,7 +172,7 @@ def no_real_card() -> Iterator[None]:
 @pytest.fixture
 def loaded(ollama: ScriptedOllama) -> ScriptedOllama:
     """An Ollama that holds a model, and upkeep has seen it."""
-    Ollama(ollama.url).load("smollm2:135m", num_ctx=2048, keep_alive="5m", timeout=30)
+    Ollama(ollama.url).load("smollm2:135m", num_ctx=2048, keep_alive="5m").wait()
     snapshot.refresh()
     return ollama
 
@@ -224,6 +226,40 @@ def test_the_history_is_bounded(loaded: ScriptedOllama) -> None:
     for _ in range(5):
         monitor.sample(lambda: GB)
     assert len(monitor.history()) == 3
+
+
+@override_settings(GPU_MONITOR_ENABLED=True)
+def test_the_process_manager_reads_the_card_of_its_machine(loaded: ScriptedOllama, tmp_path: Path) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho '24000, 23000, 1000'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    with (
+        Manager(tmp_path, Program("ollama"), environ=environ) as manager,
+        override_settings(PROCESS_MANAGER_API_URL=manager.url),
+    ):
+        watch.sample()
+        card = monitor.read_card()
+    reading = monitor.read()
+    assert (reading.source, reading.free) == ("manager", 1000 * 2**20)
+    assert arbiter.read().memory.free == 1000
+    assert card
+    assert card.free == 1000 * 2**20
+
+
+def test_a_full_card_is_told_and_counted(alice_client: Client, loaded: ScriptedOllama) -> None:
+    def full() -> Stats:
+        return Stats("", (Device("", "cuda", 24 * GB, GB, 23 * GB, 0),))
+
+    monitor.sample(full)
+    told = alice_client.get("/card/panel/").text
+    assert "The card&#x27;s memory is 95 % full." in told
+    assert "trouble" not in alice_client.get("/card/chip/").text  # with our own models it is as it should be
+    assert client().hget(line.counts_key(), "vram_high") == "1"
+
+
+def test_a_card_that_others_fill_is_trouble(alice_client: Client, loaded: ScriptedOllama) -> None:
+    monitor.sample(lambda: Stats("", (Device("", "cuda", 24 * GB, GB, 2 * GB, 0),)))
+    assert "trouble" in alice_client.get("/card/chip/").text
 
 
 def test_before_the_first_look_there_is_nothing() -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.utils import translation
 
 from gpu import sentences
+from gpu.arbiter import DRAW
 
 
 @pytest.mark.parametrize(
@@ -14,3 +15,10 @@ def test_memory_of_the_card_is_counted_as_cards_are_sold(amount: int, english: s
     assert sentences.gigabytes(amount) == english
     with translation.override("ru"):
         assert sentences.gigabytes(amount) == russian
+
+
+def test_pictures_are_counted() -> None:
+    drawn = {"type": "released", "stage": DRAW, "used": 124_000}
+    with translation.override("en"):
+        assert sentences.diary_line({**drawn, "images": 4}) == "4 pictures were drawn in 2 min"
+        assert sentences.diary_line(drawn) == "a picture was drawn in 2 min"

@@ -36,7 +36,7 @@ def test_an_ollama_that_somebody_else_used_ends_the_belief_in_pictures(
     arbiter.transact("see", resident=arbiter.COMFYUI)
     watch.look(arbiter.read())
     assert arbiter.read().resident == arbiter.COMFYUI
-    Ollama(ollama.url).load("smollm2:135m", num_ctx=2048, keep_alive="5m", timeout=30)
+    Ollama(ollama.url).load("smollm2:135m", num_ctx=2048, keep_alive="5m").wait()
     watch.look(arbiter.read())
     assert arbiter.read().resident == UNKNOWN
 

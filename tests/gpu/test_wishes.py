@@ -12,6 +12,7 @@ from gpu.arbiter.state import (
     FREED,
     NOBODY,
     OLLAMA,
+    THINK,
     UNKNOWN,
     Card,
     Rules,
@@ -42,10 +43,18 @@ def test_a_borrowed_card_comes_back_by_a_click() -> None:
     table.do("borrow", user_id=BOB, service=NOBODY, ms=60_000)
     table.switch()
     table.ask(CHAT)
-    assert table.do("give_back") is True
+    assert table.do("give_back", user_id=ALICE) == "not_yours"
+    assert table.card.borrow
+    assert table.do("give_back", user_id=BOB) == "returned"
     assert table.switch() == OLLAMA
     assert table.running == [1]
-    assert table.do("give_back") is False
+    assert table.do("give_back", user_id=None) == "nothing"
+
+
+def test_an_admin_ends_anybodys_borrowing() -> None:
+    table = Table()
+    table.do("borrow", user_id=BOB, service=NOBODY, ms=60_000)
+    assert table.do("give_back", user_id=None) == "returned"
 
 
 def test_hands_on_work_in_comfyui_has_it_resident_and_grants_nothing() -> None:
@@ -78,15 +87,13 @@ def test_a_paused_line_takes_tickets_and_grants_none() -> None:
     assert table.running == [2]
 
 
-def test_a_drain_refuses_new_tickets_and_serves_what_waits() -> None:
+def test_a_drain_serves_what_has_begun() -> None:
     table = Table()
     table.ask(CHAT)
-    table.ask(CHAT)
+    table.ask(THINK)
     table.do("drain", on=True)
-    assert table.ask(CHAT) == "draining"
-    assert table.served() == [1, 2]
-    table.do("drain", on=False)
-    assert table.ask(CHAT) == "queued"
+    assert table.ask(DRAW) == "queued"  # the picture whose words were just written
+    assert table.served() == [1, 2, 3]
 
 
 def test_a_wish_is_there_busy_or_asked() -> None:
@@ -142,7 +149,54 @@ def test_a_wish_whose_switch_failed_is_not_asked_for_ever() -> None:
     assert table.switching() is None
 
 
+def test_a_failed_emptying_is_tried_again_by_a_click() -> None:
+    table = Table(restore=False)
+    table.do("wish", service=FREED, force=False)
+    table.fail()
+    table.do("wish", service=FREED, force=False)
+    assert table.switching() == NOBODY
+
+
+def test_a_failed_emptying_is_forgotten_by_a_click() -> None:
+    table = Table(restore=False)
+    table.do("wish", service=FREED, force=False)
+    table.fail()
+    assert table.do("retry", service=FREED) is True
+    assert not table.card.broken
+
+
+def test_borrowing_again_tries_the_emptying_again() -> None:
+    table = Table()
+    table.do("borrow", user_id=BOB, service=NOBODY, ms=60_000)
+    table.fail()
+    assert table.switching() is None
+    table.do("borrow", user_id=BOB, service=NOBODY, ms=60_000)
+    assert table.switching() == NOBODY
+
+
+def test_a_borrowed_card_is_not_switched_and_no_wish_outlives_it() -> None:
+    table = Table(restore=False)
+    table.do("borrow", user_id=BOB, service=NOBODY, ms=60_000)
+    table.switch()
+    assert table.do("wish", service=COMFYUI, force=True) == "borrowed"
+    assert table.do("wish", service=FREED, force=False) == "there"
+    table.do("give_back", user_id=BOB)
+    assert table.switching() is None
+
+
 # Both on the card, and its memory
+
+
+@pytest.mark.parametrize("handoff", ["shared", "none"])
+def test_where_both_fit_a_wish_empties_the_other_each_time(handoff: str) -> None:
+    table = Table(resident=UNKNOWN, handoff=handoff)
+    for row in (1, 2):
+        assert table.do("wish", service=COMFYUI, force=False) == "asked"
+        assert table.switch() == COMFYUI
+        table.ask(CHAT)
+        assert table.running == [row]
+        assert table.card.resident == UNKNOWN  # Ollama is used again beside it
+        table.end()
 
 
 def test_when_both_fit_each_service_serves_its_own_line() -> None:

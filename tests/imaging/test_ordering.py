@@ -105,7 +105,7 @@ def test_nothing_is_ordered_while_the_app_is_draining(studio: Studio, alice: Use
     arbiter.transact("drain", on=True)
     with pytest.raises(AppError) as refused:
         studio.order(alice)
-    assert refused.value.code == Code.DRAINING
+    assert (refused.value.code, refused.value.retry_after) == (Code.DRAINING, 30)
 
 
 # --- Afterwards --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from accounts.models import User
 from chats.models import Message
 from imaging import metadata, storage
 from imaging.models import GeneratedImage
+from imaging.tickets import draw_ticket
 from tests.imaging.studio import PROMPT, Studio, end_of, fresh, images, nobody_holds_the_card, pixels, told
 
 
@@ -35,6 +36,8 @@ def test_every_variant_has_its_own_seed_and_prompt_and_one_lease_each_way(
     assert len({image.seed for image in drawn}) == len({pixels(image) for image in drawn}) == 4
     assert studio.rendered() == [str(image.prompt_id) for image in drawn]
     assert len(studio.ollama.chats) == 1
+    ticket = draw_ticket(job)
+    assert (ticket.images, ticket.about.rpartition(":")[2]) == (4, "4")
 
 
 def test_open_pages_see_stages_progress_previews_and_each_result(studio: Studio, alice: User) -> None:

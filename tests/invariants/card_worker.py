@@ -32,7 +32,7 @@ from gpu import arbiter, handoff, watch  # noqa: E402
 from gpu.arbiter import COMFYUI, OLLAMA, Held, LeaseLostError, Ticket, holding, line  # noqa: E402
 from gpu.services.comfyui import ComfyUI  # noqa: E402
 from gpu.services.errors import ServiceError  # noqa: E402
-from gpu.services.ollama import Ask, Ollama  # noqa: E402
+from gpu.services.ollama import Ask, Ollama, Piece  # noqa: E402
 from gpu.services.wire import HungUpError  # noqa: E402
 from live.redis import RedisError, client, key  # noqa: E402
 from tests.standins.comfyui_graphs import txt2img  # noqa: E402
@@ -96,11 +96,13 @@ def answer(held: Held, row_id: int) -> None:
     ask = Ask(MODEL, question, num_ctx=2048, keep_alive="5m", num_predict=tokens)
     stream = Ollama(os.environ["OLLAMA_URL"]).answer(ask)
     held.on_loss(stream.hang_up)
-    held.check()
-    stand_at_the_edge("call", mark)
-    for number, _piece in enumerate(stream):
-        if number == 0:
-            held.check()
+
+    def at_the_edge() -> Iterator[Piece]:
+        stand_at_the_edge("call", mark)
+        yield from stream
+
+    for _piece in held.watch(at_the_edge()):
+        pass
 
 
 def draw(held: Held, row_id: int) -> None:

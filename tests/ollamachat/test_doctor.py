@@ -139,7 +139,7 @@ def test_something_else_at_its_address_is_told(settings: Any) -> None:
 
 
 def test_one_that_never_answers_is_told(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu.services.ollama.QUICK", (0.2, 0.2))
+    monkeypatch.setattr("gpu.services.ollama.client.QUICK", (0.2, 0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.OLLAMA_URL = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert troubles(ollama.check) == {"ollama-hangs"}
@@ -185,7 +185,7 @@ def test_the_admins_choice_counts_where_the_operator_has_made_none(
 
 def test_a_model_half_on_the_cpu_is_told_with_its_share(words: ScriptedOllama) -> None:
     words.on_card = 0.6
-    Ollama(words.url).load("smollm2:135m", num_ctx=2048, keep_alive="5m", timeout=5)
+    Ollama(words.url).load("smollm2:135m", num_ctx=2048, keep_alive="5m").wait()
     found = [finding for finding in ollama.check() if finding.level != OK]
     assert [finding.anchor for finding in found] == ["model-on-cpu"]
     assert "40 %" in found[0].sentence

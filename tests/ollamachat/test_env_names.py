@@ -13,7 +13,7 @@ import pytest
 from django.test import override_settings
 
 from chats.websearch import provider
-from gpu import choices, endpoints, handoff, monitor, status
+from gpu import choices, endpoints, monitor, status
 from gpu.arbiter import CHAT, DRAW, Card, Ticket, line
 from gpu.services.errors import ServiceDownError
 from gpu.snapshot import Known, Snapshot
@@ -102,7 +102,7 @@ def is_stale() -> bool:
 
 def switch_wait() -> float:
     with override_settings(PROCESS_MANAGER_API_URL="http://127.0.0.1:8888"):
-        manager = handoff.process_manager()
+        manager = endpoints.process_manager()
     assert manager
     return manager._wait
 
@@ -161,7 +161,7 @@ NAMES = {
     "GPU_PRIORITY_OLLAMA": Row("7", lambda: line.priority_of(CHAT), 5, 7),
     "GPU_ALWAYS_RESTORE_OLLAMA_AFTER_COMFYUI": Row("false", lambda: line.rules().restore, True, False),
     "PROCESS_MANAGER_API_URL": Row(
-        "http://box:8888", lambda: handoff.process_manager() is not None, False, True
+        "http://box:8888", lambda: endpoints.process_manager() is not None, False, True
     ),
     "PROCESS_SWITCH_TIMEOUT": Row("60", switch_wait, 30, 60),
     "PROCESS_STARTUP_WAIT": Row("20", setting("PROCESS_STARTUP_WAIT"), 10, 20),

@@ -80,7 +80,8 @@ class ScriptedOllama:
     `calls` is every request in order, `loads` every load as (time, name, num_ctx, shift), `most_running` the
     most answers computed at once. `slots` bounds those (None: no bound), `load_seconds` is what a load takes.
     `on_card` is the part of a loaded model that its card holds, the rest is on the CPU.
-    `ignores_unload`: it keeps its models whatever it is asked. `intervals` is when it computed or loaded.
+    `ignores_unload`: it keeps its models whatever it is asked. `garbage`: what /api/ps answers, as (HTTP
+    status, text). `intervals` is when it computed or loaded.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class ScriptedOllama:
         self.version = VERSION
         self.load_seconds = 0.0
         self.ignores_unload = False
+        self.garbage: tuple[int, str] | None = None
         self.on_card = 1.0
         self.record = Record(record)
         self.pull_error = ""
@@ -188,6 +190,8 @@ class ScriptedOllama:
             reply.send(404, b"404 page not found", "text/plain")
         elif call.method not in methods:
             reply.send(405, b"405 method not allowed", "text/plain", Allow=", ".join(methods))
+        elif call.path == "/api/ps" and self.garbage:
+            reply.send(self.garbage[0], self.garbage[1].encode(), "application/json; charset=utf-8")
         elif call.path == "/":
             reply.send(200, b"Ollama is running", "text/plain; charset=utf-8")
         elif call.method in ("GET", "HEAD"):

@@ -25,6 +25,7 @@ from gpu.services.comfyui.records import (
     read_queue,
     read_stats,
 )
+from gpu.services.wire import unanswered
 from live import tracing
 
 # Seconds to connect and to read. ComfyUI answers in milliseconds, but its interpreter may be busy for
@@ -165,10 +166,8 @@ class ComfyUI:
                 session.trust_env = False  # a proxy of the environment is not meant for a service at home
                 given = {"timeout": self._quick, "headers": tracing.headers(), **given}
                 return session.request(method, self.url + path, allow_redirects=False, **given)
-        except requests.ReadTimeout as error:
-            raise errors.ServiceHangsError(str(error), url=self.url) from error
         except (requests.RequestException, ValueError) as error:  # ValueError: an impossible address
-            raise errors.ServiceDownError(str(error), url=self.url) from error
+            raise unanswered(error, self.url) from error
 
 
 def _check(response: requests.Response) -> None:

@@ -4,6 +4,7 @@
  *   total BYTES | free BYTES | util PER_CENT | temp DEGREES | name WORDS
  *   process PID BYTES NAME      (BYTES -1: not told, as on Windows)
  *   error FUNCTION CODE         (that function fails with NVML's code)
+ *   total2 BYTES | free2 BYTES  (of the second card)
  *   reserved BYTES              (by the driver: neither free nor a program's)
  *
  * Each set-up and each shutdown is a line in the file of that name with ".calls" behind it.
@@ -104,10 +105,10 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **device) {
 }
 
 int nvmlDeviceGetMemoryInfo(void *device, Memory *memory) {
-  (void)device;
+  int first = device == (void *)1;
   ANSWERS("memory");
-  memory->total = number("total");
-  memory->free = number("free");
+  memory->total = number(first ? "total" : "total2");
+  memory->free = number(first ? "free" : "free2");
   memory->used = memory->total - memory->free - number("reserved");
   return OK;
 }
