@@ -186,7 +186,8 @@ def test_an_answer_that_ends_elsewhere_is_marked_until_it_is_looked_at(
     expect(row.locator(".fresh")).to_be_attached()
     expect(other.page).to_have_title("● Ollama Chat")
     row.locator("a").first.click()
-    expect(other.page.locator(".fresh")).to_have_count(0)
+    other.page.wait_for_url(f"**{chat.path}")
+    expect(row.locator(".fresh")).to_have_count(0)
 
 
 def chat_id(visit: Visit) -> str:

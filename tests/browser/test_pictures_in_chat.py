@@ -252,8 +252,8 @@ def test_words_and_pictures_stay_over_a_reload_until_they_are_sent(seen: App, de
 
 
 def test_who_can_see_is_told_by_the_names_that_people_know(seen: App, desk: Visit) -> None:
-    named = "from gpu.models import LanguageModel as M; M.objects.create(name='{}', label='The painter')"
-    seen.manage("shell", "-c", named.format(SEEING))
+    named = f"M.objects.update_or_create(name='{SEEING}', defaults=dict(label='The painter'))"
+    seen.manage("shell", "-c", f"from gpu.models import LanguageModel as M; {named}")
     try:
         desk.open()
         bring(desk, "paste", picture())
