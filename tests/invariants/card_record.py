@@ -10,6 +10,7 @@ from tests.invariants.card_stack import LOOK, Look, Stopped
 from tests.standins.comfyui_script import Interval, read_record
 
 Span = tuple[float, float]
+NEAR = 0.3  # seconds between two pieces of work that count as one
 
 
 def spans(record: Path, since: float) -> list[Span]:
@@ -30,9 +31,17 @@ def _span(interval: Interval) -> Span:
 
 
 def overlaps(one: Iterable[Span], other: Sequence[Span]) -> list[float]:
-    """Return for how many seconds both computed, each time that they did."""
-    shared = [min(a[1], b[1]) - max(a[0], b[0]) for a in one for b in other]
-    return [seconds for seconds in shared if seconds > 0]
+    """Return for how many seconds both computed, each time that they did; a short pause ends no time."""
+    shared = sorted((max(a[0], b[0]), min(a[1], b[1])) for a in one for b in other)
+    found: list[Span] = []
+    for begin, end in shared:
+        if end <= begin:
+            continue
+        if found and begin - found[-1][1] < NEAR:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return [end - begin for begin, end in found]
 
 
 def slipped(stops: Iterable[Stopped], records: Sequence[Path]) -> list[float]:
