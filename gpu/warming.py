@@ -24,9 +24,7 @@ from live.redis import RedisError
 logger = logging.getLogger(__name__)
 KIND = "warm"
 LOWEST = 1  # priority
-LONGEST = (
-    600.0  # seconds; a large model from a slow disk takes minutes, and a shorter wait never gets it loaded
-)
+LONGEST = 600.0  # seconds; a large model from a slow disk takes minutes, a shorter wait never loads it
 LOOK_EVERY = 0.5  # seconds between two looks whether somebody else needs the card
 
 
