@@ -63,6 +63,13 @@ class Known:
         return self.thinks and self.family == "gptoss"
 
     @property
+    def thinks_by(self) -> str:
+        """Return what its thinking is set by: levels, switch, or "" for a model that does not think."""
+        if not self.thinks:
+            return ""
+        return "levels" if self.thinks_in_levels else "switch"
+
+    @property
     def sees(self) -> bool:
         return "vision" in self.capabilities
 
