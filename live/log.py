@@ -42,11 +42,14 @@ def encode(frame: Frame) -> str:
 def read_frames(entries: Iterable[Entry]) -> list[Frame]:
     """Return the entries as frames with their `seq`, pieces of text that follow each other joined."""
     frames: list[Frame] = []
-    for seq, fields in entries:
-        frame: Frame = json.loads(fields["f"])
-        frame["seq"] = seq
+    for frame in read_pieces(entries):
         add_frame(frames, frame)
     return frames
+
+
+def read_pieces(entries: Iterable[Entry]) -> list[Frame]:
+    """Return each entry as a frame of its own, with its `seq`."""
+    return [json.loads(fields["f"]) | {"seq": seq} for seq, fields in entries]
 
 
 def add_frame(frames: list[Frame], frame: Frame) -> None:

@@ -69,6 +69,10 @@ class Following:
     seen: str
     held: list[log.Frame] | None = None
 
+    def is_at(self, seq: str) -> bool:
+        """Whether it has all up to there and nothing after: whose replay ends amid a read takes it in pieces."""
+        return self.held is None and order(self.seen) <= order(seq)
+
     def deliver(self, frame: log.Frame) -> None:
         if self.held is not None:  # the replay comes first
             self.held.append(frame)
@@ -185,10 +189,10 @@ class Tail:
             if name == self._wake_key:
                 self._wake_seen = entries[-1][0]
             elif stream := self._streams.get(name):
-                stream.cursor = entries[-1][0]
-                frames = log.read_frames(entries)
+                before, stream.cursor = stream.cursor, entries[-1][0]
+                frames, pieces = log.read_frames(entries), log.read_pieces(entries)
                 for follower in tuple(stream.followers):
-                    for frame in frames:
+                    for frame in frames if follower.is_at(before) else pieces:
                         follower.deliver(frame)
 
     async def _read(self, cursors: dict[str, str]) -> list[tuple[str, list[log.Entry]]]:

@@ -227,7 +227,8 @@ class World:
         self.disturbed = False
         self.switchers.remove(switcher)
         assert self.do("switched", switch_id=switcher.id, parts={}).answer
-        assert self.card.resident == to or self.card.switch
+        shared = self.rules.handoff != "exclusive"  # then a grant to the other makes it nobody's at once
+        assert self.card.resident == to or self.card.switch or shared
 
     def fail(self, switcher: Holder) -> None:
         self.switchers.remove(switcher)

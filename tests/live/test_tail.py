@@ -129,6 +129,25 @@ def test_who_joins_a_stream_that_is_read_already_gets_each_frame_once() -> None:
     play(story)
 
 
+def test_a_read_that_begins_before_a_replays_end_brings_only_what_is_new() -> None:
+    stream = log.stream_key("message", 1)
+
+    async def story(reader: Tail) -> None:
+        early, late = Mailbox(), Mailbox()
+        reader._reader = asyncio.create_task(asyncio.sleep(0))  # nobody reads but this story
+        await join(reader, early)
+        write(1, text(0, "a"), text(1, "b"))
+        await join(reader, late)  # its replay is ahead of the shared read, which has not read yet
+        write(1, text(2, "c"), END)
+        reader._streams = {stream: reader._streams[stream]}
+        await reader._read_once()
+        assert words(await hear(early)) == "abc"
+        assert words(await hear(late)) == "abc"
+        await reader._reader
+
+    play(story)
+
+
 def test_what_the_shared_read_brings_during_a_replay_comes_after_it_and_once() -> None:
     seqs = write(1, text(0, "a"), text(1, "b"), text(2, "c"))
     frames = log.read_frames(client().xrange(log.stream_key("message", 1)))
