@@ -22,9 +22,14 @@ def test_a_chat_leaves_as_a_page_that_runs_nothing_and_comes_back_from_json(
     desk.wait_for_end()
     desk.open(path)
     row = desk.page.locator(".chat-row:has(a[aria-current])")
-    row.hover()
-    row.locator("[data-row-more]").click()
     menu = desk.page.locator("#row-menu")
+
+    def opened() -> bool:
+        row.hover()
+        row.locator("[data-row-more]").click()
+        return menu.is_visible()  # the list may have been drawn anew under the pointer
+
+    desk.wait_for(opened, "the menu of the chat's row")
     menu.locator(".export > summary").click()
     files = {}
     for name, form in (("Page", "html"), ("JSON", "json")):
