@@ -70,7 +70,7 @@ class Following:
     held: list[log.Frame] | None = None
 
     def is_at(self, seq: str) -> bool:
-        """Whether it has all up to there and nothing after: whose replay ends amid a read takes it in pieces."""
+        """Whether it has all up to there at most; one whose replay went further takes a read in pieces."""
         return self.held is None and order(self.seen) <= order(seq)
 
     def deliver(self, frame: log.Frame) -> None:
