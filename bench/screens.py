@@ -54,6 +54,7 @@ def top(page: Page) -> None:
 
 SCREENS = [
     Screen("chat", "A conversation: table, formula, sources, thoughts", "/chats/{chat}/", top),
+    Screen("chat-en", "The same in English", "/chats/{chat}/", top, english=True),
     Screen("chat-dark", "The same in the dark, with code", "/chats/{chat}/", dark=True, english=True),
     Screen("phone", "On a phone", "/chats/{chat}/", top, phone=True),
     Screen(
